@@ -4,7 +4,10 @@ Built on `warp` meshes (surface-area heuristic). A query returns the face and th
 coordinates, so that torch can differentiate the point on that face by itself.
 """
 
+import os
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import torch
@@ -12,7 +15,8 @@ import warp as wp
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-wp.config.quiet = True
+wp.config.quiet = True  # the switch of warp < 1.19
+wp.config.log_level = getattr(wp, "LOG_WARNING", 30)  # its successor
 wp.config.enable_backward = False
 
 
@@ -83,6 +87,30 @@ def _ray_kernel(
         distance[i] = wp.inf
 
 
+@cache
+def start_warp() -> None:
+    """Initialise warp without its banner; call it before the first kernel launch.
+
+    On a machine without CUDA warp's native library writes a line about the missing driver straight
+    to file descriptor 2, which no log level reaches; where torch sees a GPU nothing is hidden.
+    """
+    saved = None
+    if not torch.cuda.is_available():
+        with suppress(OSError):  # a daemon may have closed stderr
+            saved = os.dup(2)
+    if saved is None:
+        wp.init()
+        return
+    null = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(null, 2)
+        wp.init()
+    finally:
+        os.dup2(saved, 2)
+        os.close(null)
+        os.close(saved)
+
+
 class Surface:
     """A triangle surface with fixed faces, ready for closest-point and ray queries.
 
@@ -90,7 +118,7 @@ class Surface:
     """
 
     def __init__(self, vertices: Float[Tensor, "verts 3"], faces: Int[Tensor, "faces 3"]):
-        wp.init()
+        start_warp()
         self.faces = faces
         self.device = vertices.device
         self._wp_device = str(wp.device_from_torch(vertices.device))
