@@ -56,6 +56,17 @@ class SurfacePoints:
 
 
 @dataclass(frozen=True)
+class Eyeball:
+    """The sphere an eyeball was fitted with; gaze turns about its centre."""
+
+    centre: Float[np.ndarray, "3"]
+    radius: float
+    """Metres."""
+    gaze: Float[np.ndarray, "3"]
+    """Unit direction from the centre through the pupil, at rest."""
+
+
+@dataclass(frozen=True)
 class Template:
     """Metres, +Y up, +Z out of the face, +X to the subject's left.
 
@@ -82,3 +93,9 @@ class Template:
     """Orthogonal directions of the embedded head population, scaled to one standard deviation."""
     shape_mean: Float[np.ndarray, "verts 3"]
     """Mean of that population minus the template."""
+    loops: dict[str, Int[np.ndarray, " ring"]]
+    """Ordered vertex rings along contact lines, subject's right to left: lid.upper.L,
+    lid.lower.L, lid.upper.R, lid.lower.R, lip.upper, lip.lower; both ends are the shared
+    corners. Closed rings without a repeated vertex: lip.border and neck."""
+    eyeballs: dict[str, Eyeball]
+    """By side, L and R."""

