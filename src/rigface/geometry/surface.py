@@ -4,6 +4,9 @@ Built on `warp` meshes (surface-area heuristic). A query returns the face and th
 coordinates, so that torch can differentiate the point on that face by itself.
 """
 
+# pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false
+# (warp kernels are a language of their own inside Python's annotations)
+
 import os
 from contextlib import suppress
 from dataclasses import dataclass

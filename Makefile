@@ -1,0 +1,77 @@
+# Two commands are all a newcomer needs: `make demo` and `make test`.
+# Each creates .venv and installs what it needs; the machine needs make, Python >= 3.11 and venv.
+#
+#   make demo [SCAN=head.obj]    fit a scan (default: one synthesised here) and say where the report is
+#   make test                    the test suite
+#   make check                   ruff, pyright, import-linter
+#   make clients                 exports opened in Blender, three.js and the glTF validator
+#   make bench [ARGS=--quick]    the tables of docs/benchmarks.md
+#   make build                   the wheel, and a smoke test of it
+#   TORCH_INDEX=https://download.pytorch.org/whl/cpu   where to take torch from (here: CPU only)
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+TORCH_INDEX ?=
+PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check \
+	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -c constraints.txt
+DEMO_OUT ?= demo_out
+SCAN ?=
+ARGS ?=
+PYTEST_ARGS ?=
+
+.PHONY: demo test check clients bench build clean help
+.DEFAULT_GOAL := help
+
+help:
+	@sed -n '1,/^$$/s/^# \{0,1\}//p' Makefile
+
+$(VENV)/.created:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "rigface needs Python 3.11 or newer; set PYTHON=")'
+	$(PYTHON) -m venv $(VENV)
+	@touch $@
+
+# One stamp per set of extras: a second call installs nothing.
+$(VENV)/.installed-run: $(VENV)/.created pyproject.toml constraints.txt
+	$(PIP_INSTALL) -e .
+	@touch $@
+
+$(VENV)/.installed-test: $(VENV)/.created pyproject.toml constraints.txt
+	$(PIP_INSTALL) -e '.[test]'
+	@touch $@ $(VENV)/.installed-run
+
+$(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt
+	$(PIP_INSTALL) -e '.[dev]'
+	@touch $@ $(VENV)/.installed-run $(VENV)/.installed-test
+
+demo: $(VENV)/.installed-run
+ifeq ($(strip $(SCAN)),)
+	$(BIN)/python examples/01_synthesise_scan.py $(DEMO_OUT)/scan.ply
+	$(BIN)/rigface scan $(DEMO_OUT)/scan.ply -o $(DEMO_OUT) $(ARGS)
+else
+	$(BIN)/rigface scan '$(SCAN)' -o $(DEMO_OUT) $(ARGS)
+endif
+	@echo 'Report: $(abspath $(DEMO_OUT))/report.html'
+
+test: $(VENV)/.installed-test
+	$(BIN)/python -m pytest $(PYTEST_ARGS)
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+clients: $(VENV)/.installed-dev
+	PYTHON=$(abspath $(BIN))/python bash clients/run.sh
+
+bench: $(VENV)/.installed-dev
+	$(BIN)/rigface bench registration $(ARGS)
+
+build: $(VENV)/.installed-dev
+	$(BIN)/python -m pip wheel --quiet --no-deps -w dist .
+	$(BIN)/python tools/smoke_wheel.py dist
+
+clean:
+	rm -rf $(VENV) dist build out $(DEMO_OUT) .pytest_cache .ruff_cache clients/node_modules
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
