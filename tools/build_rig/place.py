@@ -1,0 +1,95 @@
+"""From authored spots to anchors on the outer skin and joints under it, exactly symmetric."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from rigface.geometry.mesh import face_normals, vertex_normals
+from rigface.geometry.surface import Surface
+from rigface.rig.skeleton import ATTACHMENT_NAMES, BONE_NAMES, opposite_name
+
+from .authoring import ATTACHMENTS, BONES, Spot
+
+_MIN_BARY = 0.2
+_MM = 1e-3
+_MIRROR = np.array([-1.0, 1.0, 1.0])
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Anchors and joints of all bones, in the order of Table 1."""
+
+    face: np.ndarray
+    bary: np.ndarray
+    positions: np.ndarray
+
+
+def place_bones(skin) -> Placement:
+    """Cast the authored left and midline spots, mirror the rest."""
+    outer = np.flatnonzero(skin.outer_faces)
+    surface = Surface(torch.tensor(skin.vertices), torch.tensor(skin.faces[outer]))
+    placed: dict[str, tuple[int, np.ndarray, np.ndarray]] = {}
+    for name in BONE_NAMES:
+        if name.endswith(".R"):
+            continue
+        spot = BONES[name]
+        point = _on_skin(surface, spot)
+        face, bary = _interior_anchor(surface, outer, skin, point)
+        joint = np.array(spot.pivot) * _MM if spot.pivot else _under(skin, face, bary, spot, name)
+        placed[name] = (face, bary, joint)
+        if name.endswith(".L"):
+            placed[opposite_name(name)] = _mirrored(skin, *placed[name])
+    rows = [placed[name] for name in BONE_NAMES]
+    return Placement(*(np.array([row[i] for row in rows]) for i in range(3)))
+
+
+def place_attachments(eyeball_left: np.ndarray) -> np.ndarray:
+    """Joint positions in the order of ATTACHMENT_NAMES; metres."""
+    fixed = {"eyeball.L": eyeball_left, "eyeball.R": eyeball_left * _MIRROR}
+    return np.array(
+        [fixed[n] if n in fixed else np.array(ATTACHMENTS[n]) * _MM for n in ATTACHMENT_NAMES]
+    )
+
+
+def _on_skin(surface: Surface, spot: Spot) -> np.ndarray:
+    x, y, z = spot.at
+    if x is not None and z is not None:
+        return np.array([x, y, z]) * _MM
+    front = z is None
+    origin = np.array([x, y, 500.0] if front else [500.0, y, z], dtype=float) * _MM
+    direction = np.array([0.0, 0, -1] if front else [-1.0, 0, 0])
+    _, length = surface.ray(torch.tensor(origin[None]), torch.tensor(direction[None]))
+    assert torch.isfinite(length).all(), f"{spot} misses the skin"
+    return origin + direction * float(length[0])
+
+
+def _interior_anchor(surface, outer, skin, point) -> tuple[int, np.ndarray]:
+    """The outer triangle nearest to a point, barycentrics pushed inside.
+
+    A midline point lies on an edge; the triangle on the left side is taken.
+    """
+    nudge = point + (np.array([2e-4, 0, 0]) if abs(point[0]) < 2e-4 else 0)
+    hit = surface.closest(torch.tensor(nudge[None]))
+    face, bary = int(outer[int(hit.face[0])]), hit.bary[0].double().numpy()
+    bary = np.maximum(bary, _MIN_BARY)
+    excess = (bary.sum() - 1) * (bary - _MIN_BARY) / (bary - _MIN_BARY).sum()
+    return face, bary - excess
+
+
+def _under(skin, face: int, bary: np.ndarray, spot: Spot, name: str) -> np.ndarray:
+    corners = skin.faces[face]
+    normal = bary @ vertex_normals(skin.vertices, skin.faces)[corners]
+    flat = face_normals(skin.vertices, skin.faces[[face]])[0]
+    normal = normal / np.linalg.norm(normal) + flat
+    joint = bary @ skin.vertices[corners] - normal / np.linalg.norm(normal) * spot.depth * _MM
+    if opposite_name(name) == name:
+        joint[0] = 0.0
+    return joint
+
+
+def _mirrored(skin, face: int, bary: np.ndarray, joint: np.ndarray):
+    image = skin.mirror[skin.faces[face]]
+    twin = int(np.flatnonzero((np.sort(skin.faces, 1) == np.sort(image)).all(1))[0])
+    order = [int(np.flatnonzero(image == corner)[0]) for corner in skin.faces[twin]]
+    return twin, bary[order], joint * _MIRROR
