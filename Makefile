@@ -20,7 +20,7 @@ SCAN ?=
 ARGS ?=
 PYTEST_ARGS ?=
 
-.PHONY: demo test check clients bench build clean help
+.PHONY: demo test check clients bench build constraints clean help
 .DEFAULT_GOAL := help
 
 help:
@@ -71,6 +71,12 @@ bench: $(VENV)/.installed-dev
 build: $(VENV)/.installed-dev
 	$(BIN)/python -m pip wheel --quiet --no-deps -w dist .
 	$(BIN)/python tools/smoke_wheel.py dist
+
+# Take over what is installed in a .venv whose checks pass.
+constraints: $(VENV)/.installed-dev
+	sed -n '/^#/p' constraints.txt > constraints.new
+	$(BIN)/python -m pip freeze --exclude-editable | sed -E '/==/!d; s|\+[a-z0-9.]+$$||' >> constraints.new
+	mv constraints.new constraints.txt
 
 clean:
 	rm -rf $(VENV) dist build out $(DEMO_OUT) .pytest_cache .ruff_cache clients/node_modules

@@ -10,7 +10,7 @@ A recipe receives a `Progress` and neither knows nor cares whether anyone looks:
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
-from typing import Protocol, TextIO, runtime_checkable
+from typing import IO, Protocol, cast, runtime_checkable
 
 
 @runtime_checkable
@@ -35,6 +35,15 @@ class Progress(Protocol):
         ...
 
 
+@runtime_checkable
+class Stream(Protocol):
+    """The little of a text stream that is needed to show progress on it."""
+
+    def write(self, text: str, /) -> int: ...
+    def flush(self) -> None: ...
+    def isatty(self) -> bool: ...
+
+
 class NullProgress:
     """Keeps the times and shows nothing; the base of those that show."""
 
@@ -52,13 +61,14 @@ class NullProgress:
         path = "/".join(self._open)
         before = self._seconds.setdefault(path, 0.0)
         self._begin(path)
-        start = time.perf_counter()
+        start, done = time.perf_counter(), False
         try:
             yield
+            done = True
         finally:
             elapsed = time.perf_counter() - start
             self._seconds[path] = before + elapsed
-            self._end(path, elapsed)
+            self._end(path, elapsed, done)
             self._open.pop()
 
     def update(self, fraction: float, text: str = "") -> None:
@@ -70,14 +80,14 @@ class NullProgress:
     def _begin(self, path: str) -> None:
         pass
 
-    def _end(self, path: str, elapsed: float) -> None:
-        pass
+    def _end(self, path: str, elapsed: float, done: bool) -> None:
+        """`done` is False where the stage was left by an exception."""
 
 
 class PlainProgress(NullProgress):
     """One line per finished top-level stage, for pipes and log files."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: Stream) -> None:
         super().__init__()
         self._stream = stream
         self._text = ""
@@ -85,8 +95,8 @@ class PlainProgress(NullProgress):
     def update(self, fraction: float, text: str = "") -> None:
         self._text = text
 
-    def _end(self, path: str, elapsed: float) -> None:
-        if "/" in path:
+    def _end(self, path: str, elapsed: float, done: bool) -> None:
+        if "/" in path or not done:
             return
         remark = f"  {self._text}" if self._text else ""
         self._stream.write(f"{path}: {elapsed:.1f} s{remark}\n")
@@ -97,7 +107,7 @@ class PlainProgress(NullProgress):
 class RichProgress(NullProgress):
     """A live bar per stage on a terminal."""
 
-    def __init__(self, stream: TextIO) -> None:
+    def __init__(self, stream: Stream) -> None:
         super().__init__()
         from rich.console import Console
         from rich.progress import BarColumn, TextColumn, TimeElapsedColumn
@@ -108,7 +118,7 @@ class RichProgress(NullProgress):
             BarColumn(bar_width=24),
             TimeElapsedColumn(),
             TextColumn("{task.fields[text]}"),
-            console=Console(file=stream),
+            console=Console(file=cast(IO[str], stream)),
         )
         self._bars.start()
         self._tasks: list = []
@@ -125,16 +135,17 @@ class RichProgress(NullProgress):
         label = "  " * depth + path.rsplit("/", 1)[-1]
         self._tasks.append(self._bars.add_task(label, total=1.0, text=""))
 
-    def _end(self, path: str, elapsed: float) -> None:
+    def _end(self, path: str, elapsed: float, done: bool) -> None:
         task = self._tasks.pop()
         if "/" in path:  # details disappear with their stage, the stages remain
             self._bars.remove_task(task)
-        else:
+            return
+        if done:
             self._bars.update(task, completed=1.0)
-            self._bars.stop_task(task)
+        self._bars.stop_task(task)
 
 
-def open_progress(stream: TextIO, quiet: bool = False) -> NullProgress:
+def open_progress(stream: Stream, quiet: bool = False) -> NullProgress:
     """The progress that fits where it goes: bars on a terminal, lines in a pipe, or nothing."""
     if quiet:
         return NullProgress()

@@ -1,0 +1,31 @@
+"""`rigface bench NAME`: the tables of docs/benchmarks.md, measured again."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from rigface.cli.messages import EXIT_GOOD, EXIT_QUALITY_GATE
+
+
+@dataclass(frozen=True)
+class BenchCommand:
+    """Measure a benchmark, print its table and renew docs/benchmarks.md."""
+
+    name: tyro.conf.Positional[Literal["registration"]]
+    """Which benchmark."""
+    quick: bool = False
+    """A version of it that takes less than a minute."""
+    rows: Annotated[Path | None, tyro.conf.arg(name="json", metavar="FILE")] = None
+    """File for the rows: what, on, value, unit, limit, better, ok."""
+    data: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Folder of the public scans; default: RIGFACE_DATA, else ../shared/data."""
+
+    json = False
+
+    def run(self) -> int:
+        from rigface.bench import run_benchmark
+
+        good = run_benchmark(self.name, quick=self.quick, json_path=self.rows, data=self.data)
+        return EXIT_GOOD if good else EXIT_QUALITY_GATE

@@ -1,0 +1,177 @@
+"""`result.json`: the numbers of a run, for scripts; its fields are described in docs/outputs.md."""
+
+import dataclasses
+import enum
+import json
+import math
+import platform
+from collections.abc import Mapping
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from rigface.export.files import write_atomic
+
+_NUMBER = {"type": ["number", "null"]}
+_TEXT = {"type": "string"}
+_COUNT = {"type": ["integer", "null"]}
+_ERRORS = {name: _NUMBER for name in ("mean_mm", "median_mm", "rms_mm", "p95_mm", "coverage")}
+
+SCHEMA: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "rigface result.json",
+    "type": "object",
+    "required": [
+        "ok", "rigface", "input", "unit", "recipe", "model", "variables", "metrics", "regions",
+        "quality", "export", "seconds", "warnings", "seed", "versions",
+    ],
+    "properties": {
+        "ok": {"type": "boolean"},
+        "reason": {"type": ["string", "null"]},
+        "rigface": _TEXT,
+        "input": {"type": "object", "required": ["path"], "properties": {"path": _TEXT}},
+        "unit": {
+            "type": "object",
+            "required": ["name", "metres_per_unit", "how"],
+            "properties": {"name": _TEXT, "metres_per_unit": _NUMBER, "how": _TEXT},
+        },
+        "recipe": _TEXT,
+        "model": _TEXT,
+        "variables": {"type": "integer"},
+        "metrics": {"type": "object", "required": list(_ERRORS), "properties": _ERRORS},
+        "regions": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["name", "mean_mm", "p95_mm"],
+                "properties": {"name": _TEXT, **_ERRORS},
+            },
+        },
+        "quality": {
+            "type": "object",
+            "required": ["flipped", "self_intersections", "lid_eyeball", "lip_teeth"],
+            "properties": {
+                "flipped": _NUMBER,
+                "self_intersections": _COUNT,
+                "lid_eyeball": _COUNT,
+                "lip_teeth": _COUNT,
+            },
+        },
+        "export": {
+            "type": "object",
+            "required": ["pruning_mm"],
+            "properties": {"pruning_mm": _NUMBER},
+        },
+        "seconds": {"type": "object", "additionalProperties": {"type": "number"}},
+        "warnings": {"type": "array", "items": _TEXT},
+        "seed": {"type": "integer"},
+        "versions": {"type": "object", "additionalProperties": _TEXT},
+    },
+}  # fmt: skip
+"""JSON Schema of the file. More fields may be present; null is a number that was not measured."""
+
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "object": dict,
+    "array": list,
+    "string": str,
+    "boolean": bool,
+    "integer": int,
+    "number": (int, float),
+    "null": type(None),
+}
+
+
+def write_result(path: Path | str, result: Mapping[str, Any]) -> dict[str, Any]:
+    """Write a result atomically and return exactly what the file holds.
+
+    Keys come in the order of `SCHEMA`, further ones after them as given; NaN and infinities
+    become null.
+
+    Raises:
+        OutputError: the file cannot be written.
+    """
+    plain = ordered(to_json(result))
+    problems = schema_problems(plain)
+    assert not problems, "; ".join(problems)
+    write_atomic(path, dumps(plain))
+    return plain
+
+
+def dumps(plain: Mapping[str, Any]) -> str:
+    """The text of the file."""
+    return json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def ordered(result: Mapping[str, Any]) -> dict[str, Any]:
+    """Top-level keys in the order of `SCHEMA`, then the others as they came."""
+    known = [key for key in SCHEMA["properties"] if key in result]
+    return {key: result[key] for key in [*known, *(k for k in result if k not in known)]}
+
+
+def to_json(value: Any) -> Any:
+    """Plain JSON values from numpy, paths, enums and dataclasses; NaN becomes null.
+
+    Raises:
+        TypeError: the value holds something that has no JSON form.
+    """
+    if dataclasses.is_dataclass(value):
+        names = [field.name for field in dataclasses.fields(value)]
+        return {name: to_json(getattr(value, name)) for name in names}
+    if isinstance(value, Mapping):
+        return {str(key): to_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [to_json(item) for item in value]
+    if isinstance(value, enum.Enum):
+        return to_json(value.value)
+    if isinstance(value, Path):
+        return str(value)
+    if isinstance(value, np.ndarray | np.generic):
+        return to_json(value.tolist())
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if value is None or isinstance(value, str | int):
+        return value
+    raise TypeError(f"no JSON form for {type(value).__name__}")
+
+
+def schema_problems(
+    value: Any, schema: Mapping[str, Any] = SCHEMA, at: str = "result"
+) -> list[str]:
+    """What keeps `value` from following `schema`; covers the keywords that `SCHEMA` uses."""
+    kinds = schema.get("type", list(_TYPES))
+    kinds = [kinds] if isinstance(kinds, str) else kinds
+    if not any(_is_a(value, kind) for kind in kinds):
+        return [f"{at} is {type(value).__name__}, expected {' or '.join(kinds)}"]
+    problems: list[str] = []
+    if isinstance(value, dict):
+        known = schema.get("properties", {})
+        problems += [
+            f"{at}.{key} is missing" for key in schema.get("required", ()) if key not in value
+        ]
+        for key, item in value.items():
+            inner = known.get(key, schema.get("additionalProperties", {}))
+            problems += schema_problems(item, inner, f"{at}.{key}")
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            problems += schema_problems(item, schema.get("items", {}), f"{at}[{index}]")
+    return problems
+
+
+def package_versions() -> dict[str, str]:
+    """What ran: Python, the platform, and the packages that numbers depend on."""
+    packages = ("rigface", "torch", "numpy", "scipy", "warp-lang", "trimesh")
+    found = {"python": platform.python_version(), "platform": platform.platform()}
+    for package in packages:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "unknown"
+    return found
+
+
+def _is_a(value: Any, kind: str) -> bool:
+    if isinstance(value, bool):  # Python counts booleans as integers, JSON does not
+        return kind == "boolean"
+    return isinstance(value, _TYPES[kind])
