@@ -68,9 +68,12 @@ clients: $(VENV)/.installed-dev
 bench: $(VENV)/.installed-dev
 	$(BIN)/rigface bench registration $(ARGS)
 
-build: $(VENV)/.installed-dev
-	$(BIN)/python -m pip wheel --quiet --no-deps -w dist .
-	$(BIN)/python tools/smoke_wheel.py dist
+build: $(VENV)/.created
+	rm -rf build dist
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps -w dist .
+	$(PYTHON) -m venv build/venv
+	$(PIP_INSTALL:$(BIN)%=build/venv/bin%) dist/rigface-*.whl
+	build/venv/bin/python tools/smoke_wheel.py
 
 # Take over what is installed in a .venv whose checks pass.
 constraints: $(VENV)/.installed-dev
