@@ -38,7 +38,7 @@ BONES: dict[str, Spot] = {
     "nose_bridge": _front(0, -14, 4),
     "nose_mid": _front(0, -27, 4),
     "nose_tip": _front(0, -37, 6),
-    "nose_wing.L": _front(15, -36, 3),
+    "nose_wing.L": _front(16, -36.5, 3),
     "nose_hole.L": Spot((9.5, -43, 26), 3),
     "nose_bottom.L": _front(5.5, -47.5, 4),
     # lips

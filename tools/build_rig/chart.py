@@ -18,10 +18,10 @@ _PER_METRE = 10.0
 def build_chart(skin, steps: int = 80) -> np.ndarray:
     """Disc chart of the skin, u = 0 on the midline; face lengths are decimetres on average."""
     distance = np.linalg.norm(skin.centers - _FACE_CENTER, axis=1)
-    scale = np.interp(distance, [0.085, 0.19], [1.0, 0.35])
+    scale = np.interp(distance, [0.085, 0.19], [1.0, 0.3])
     weight = np.interp(distance, [0.085, 0.2], [1.0, 0.3])
     scale = np.where(skin.outer_faces, scale, scale * 0.6)
-    weight = np.where(skin.outer_faces, weight, 0.1)
+    weight = np.where(skin.outer_faces, weight, 0.05)
     scale[skin.ear_region] *= 0.6
     weight[skin.ear_region] *= 0.3
     loop = boundary_loop(skin.faces)

@@ -88,7 +88,7 @@ def fit_mixture(
     parts = [part.detach().clone().requires_grad_() for part in mixture.parts]
     trial = _assemble(mixture, parts)
     optimiser = torch.optim.Adam(parts, lr=0.03)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.03, total_steps=steps, pct_start=0.1)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, 0.03, steps, pct_start=0.1)
     for _ in range(steps):
         optimiser.zero_grad()
         rows = trial.full()

@@ -5,6 +5,10 @@ import numpy as np
 from rigface.rig.heat import heat_weights, surface_distances
 from rigface.rig.skeleton import BONE_NAMES, BONE_PARENTS, GROUP_BONES, mirror_indices
 
+# Bone heat's contrast: 1 is Pinocchio's, more keeps weights closer to their bone.
+SHARPNESS = 2.0
+# Metres that an ear's heat has to travel before it leaves the ear.
+EAR_DELAY = 0.015
 # Share that a group bone takes of what its children hold.
 GROUP_SHARE = 0.05
 
@@ -13,7 +17,7 @@ def initial_weights(skin, placement) -> np.ndarray:
     """(verts, bones), symmetric, non-negative, rows sum to one."""
     sources = [_seeds(skin, placement, bone) for bone in range(len(BONE_NAMES))]
     distances = surface_distances(skin.vertices, skin.faces, sources)
-    weights = heat_weights(skin.vertices, skin.faces, distances)
+    weights = heat_weights(skin.vertices, skin.faces, distances, SHARPNESS)
     children = np.zeros((len(BONE_NAMES),) * 2)
     for bone, parent in enumerate(BONE_PARENTS):
         if BONE_NAMES[parent] in GROUP_BONES and BONE_NAMES[parent] not in ("root", "head"):
@@ -31,7 +35,7 @@ def _seeds(skin, placement, bone: int):
     area = _group_area(skin, name)
     if area is not None:
         ids = np.flatnonzero(area)
-        return ids, np.zeros(len(ids))
+        return ids, np.full(len(ids), EAR_DELAY if name.startswith("ear") else 0.0)
     ids = skin.faces[placement.face[bone]]
     anchor = placement.bary[bone] @ skin.vertices[ids]
     return ids, np.linalg.norm(skin.vertices[ids] - anchor, axis=1)
@@ -44,7 +48,7 @@ def _group_area(skin, name: str) -> np.ndarray | None:
     side = x if name.endswith(".L") else -x
     if name == "head":
         return skin.outer_verts & (y + 0.25 * np.minimum(-z, 0.16) > 0.085) | (
-            skin.outer_verts & (z < -0.11) & (y > 0.0)
+            skin.outer_verts & (z < -0.1) & (y > 0.0)
         )
     if name == "root":
         return skin.outer_verts & (z < -0.11) & (y < -0.055)
