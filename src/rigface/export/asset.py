@@ -42,17 +42,19 @@ class RigAsset:
     vertices: Float[np.ndarray, "verts 3"]
     faces: Int[np.ndarray, "faces 3"]
     uv: Float[np.ndarray, "uvs 2"]
+    """As OBJ files have it: v grows upwards in the image. Empty where there is no UV."""
     uv_faces: Int[np.ndarray, "faces 3"]
+    """Index into `uv` of each corner; zeros where `uv` is empty."""
     materials: tuple[Material, ...]
     face_material: Int[np.ndarray, " faces"]
     joint_names: tuple[str, ...]
     joint_parents: tuple[int, ...]
-    """Index of the parent, -1 for the root; parents come before their children."""
+    """Index of the parent, -1 for the one root; parents come before their children."""
     node_translation: Float[np.ndarray, "joints 3"]
     node_rotation: Float[np.ndarray, "joints 4"]
     node_scale: Float[np.ndarray, "joints 3"]
     inverse_bind: Float[np.ndarray, "joints 4 4"]
-    weights: sp.csr_matrix
+    weights: sp.csr_matrix | sp.csr_array
     """(verts, joints), rows sum to one; may hold more than four influences per vertex."""
     morphs: tuple[Morph, ...] = ()
     extras: dict = field(default_factory=dict)
