@@ -30,8 +30,8 @@ def stage(monkeypatch, tmp_path):
             raise seen.error
         return path
 
-    def fit_scan(scan, config, progress):
-        seen.config = config
+    def fit_scan(scan, config, landmarks, progress):
+        seen.config, seen.landmarks = config, landmarks
         with progress.stage("fit"):
             progress.update(1.0, "0.20 mm")
         return seen.result
@@ -46,7 +46,7 @@ def stage(monkeypatch, tmp_path):
     vars(outputs).update(write_outputs=write_outputs)
     monkeypatch.setitem(sys.modules, "rigface.fit.scan", fit)
     monkeypatch.setitem(sys.modules, "rigface.report.outputs", outputs)
-    monkeypatch.setattr(rigface.io, "load_scan", load_scan, raising=False)
+    monkeypatch.setattr(rigface.io, "load_scan", load_scan)
     monkeypatch.delenv("RIGFACE_DEBUG", raising=False)
     seen.out = tmp_path / "out"
     seen.arguments = ["scan", str(tmp_path / "head.obj"), "-o", str(seen.out)]
@@ -61,12 +61,27 @@ def test_options_reach_the_fit_and_the_writer(stage):
     assert (config.expression, config.recipe, config.unit) == ("fit", "paper", "mm")
     assert stage.outputs["rig"] == "asm"
     assert stage.outputs["save"] == ("glb", "obj")
+    assert stage.landmarks is None
+
+
+def test_landmarks_are_read_and_passed_on(stage, tmp_path):
+    file = tmp_path / "marks.csv"
+    file.write_text("name,x,y,z\nnose_tip,0,0,1\nnasion,0,4,0\nchin,0,-8,0\n")
+    assert main([*stage.arguments, "--landmarks", str(file)]) == 0
+    assert len(stage.landmarks.points) == 3
+
+
+def test_unreadable_landmarks_are_3_before_the_fit(stage, tmp_path, capsys):
+    (tmp_path / "marks.csv").write_text("not landmarks")
+    assert main([*stage.arguments, "--landmarks", str(tmp_path / "marks.csv")]) == 3
+    assert "marks.csv" in capsys.readouterr().err
+    assert stage.config is None
 
 
 def test_pipe_gets_plain_lines_and_a_summary(stage, capsys):
     assert main(stage.arguments) == 0
     out, err = capsys.readouterr()
-    assert [line.split(":")[0] for line in err.splitlines()] == ["load", "fit", "write"]
+    assert [line.split(":")[0] for line in err.splitlines()] == ["load", "start", "fit", "write"]
     assert "\x1b" not in out + err
     for part in ("mean 0.20", "coverage 97.0%", "mm (from the size of the face)", "hair"):
         assert part in out
@@ -127,7 +142,7 @@ def test_output_that_is_a_file_stops_before_any_work(stage, below, capsys, tmp_p
 
 def test_read_only_output_stops_before_any_work(stage, capsys):
     assert main([*stage.arguments[:2], "-o", "/proc/rigface"]) == 3  # closed even to root
-    assert "may write to" in capsys.readouterr().err
+    assert "cannot be written" in capsys.readouterr().err
     assert stage.config is None
 
 

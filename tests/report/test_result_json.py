@@ -99,9 +99,10 @@ def test_conversions():
         to_json({"a": {1}})
 
 
-def test_missing_folder_is_an_output_error(tmp_path):
+def test_place_below_a_file_is_an_output_error(tmp_path):
+    (tmp_path / "taken").write_text("mine")
     with pytest.raises(OutputError):
-        write_result(tmp_path / "absent" / "result.json", example())
+        write_result(tmp_path / "taken" / "result.json", example())
 
 
 def test_documented_fields_are_the_schema():

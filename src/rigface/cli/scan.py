@@ -10,7 +10,6 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from rigface.cli.messages import EXIT_GOOD, EXIT_QUALITY_GATE
-from rigface.cli.outdir import check_output_dir
 from rigface.progress import open_progress
 
 FORMATS = ("glb", "obj", "ply", "html")
@@ -72,25 +71,27 @@ class ScanCommand:
     """Print the content of result.json on stdout and nothing else there."""
 
     def run(self) -> int:
-        check_output_dir(self.out)
-        from rigface.fit.scan import ScanConfig, fit_scan
-        from rigface.io import load_scan
-        from rigface.report.outputs import write_outputs
+        from rigface.io import check_writable, load_landmarks, load_scan
 
-        config = ScanConfig(
-            landmarks=self.landmarks,
-            unit=self.unit,
-            expression=self.expression,
-            recipe=self.recipe,
-            model=self.model,
-            gaussians=self.k,
-            lod=self.lod,
-            seed=self.seed,
-        )
+        # What cannot work is said before torch is even imported.
+        check_writable(self.out)
         with closing(open_progress(sys.stderr, self.quiet)) as progress:
             with progress.stage("load"):
                 scan = load_scan(self.scan)
-            result = fit_scan(scan, config, progress=progress)
+                landmarks = None if self.landmarks is None else load_landmarks(self.landmarks)
+            with progress.stage("start"):
+                from rigface.fit.scan import ScanConfig, fit_scan
+                from rigface.report.outputs import write_outputs
+            config = ScanConfig(
+                unit=self.unit,
+                expression=self.expression,
+                recipe=self.recipe,
+                model=self.model,
+                gaussians=self.k,
+                lod=self.lod,
+                seed=self.seed,
+            )
+            result = fit_scan(scan, config, landmarks=landmarks, progress=progress)
             with progress.stage("write"):
                 write_outputs(result, self.out, rig=self.rig, save=self.save, progress=progress)
         text = (self.out / "result.json").read_text(encoding="utf-8")

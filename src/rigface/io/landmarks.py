@@ -224,6 +224,10 @@ _READERS: dict[str, Callable[[Path, bytes], _Rows]] = {
 
 
 def _rows(path: Path, names: list[str], points: list[list[float]]) -> _Rows:
+    if not points:
+        raise InputError(
+            f"{path} holds no points; expected lines such as 'x y z' or 'nose_tip x y z'."
+        )
     if names and len(names) != len(points):
         raise InputError(
             f"{path} names {len(names)} of its {len(points)} landmarks; name all of them or none."
@@ -233,7 +237,7 @@ def _rows(path: Path, names: list[str], points: list[list[float]]) -> _Rows:
             f"{path} has landmarks with {min(map(len, points))} and with "
             f"{max(map(len, points))} numbers; expected x y z for each."
         )
-    return (names or None), np.array(points, np.float64).reshape(len(points), -1)
+    return (names or None), np.array(points, np.float64)
 
 
 def _text(path: Path, content: bytes) -> str:

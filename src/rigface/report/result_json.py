@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from rigface.export.files import write_atomic
+from rigface.io.atomic import atomic_file
 
 _NUMBER = {"type": ["number", "null"]}
 _TEXT = {"type": "string"}
@@ -95,7 +95,8 @@ def write_result(path: Path | str, result: Mapping[str, Any]) -> dict[str, Any]:
     plain = ordered(to_json(result))
     problems = schema_problems(plain)
     assert not problems, "; ".join(problems)
-    write_atomic(path, dumps(plain))
+    with atomic_file(path) as partial:
+        partial.write_text(dumps(plain), encoding="utf-8")
     return plain
 
 
