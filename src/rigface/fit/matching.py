@@ -1,0 +1,127 @@
+"""Correspondences between a scan and the model's outer surface, renewed once per outer step."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Bool, Float, Int
+
+from rigface.fit.target import ScanTarget
+from rigface.geometry.mesh import boundary_edges, face_normals, vertex_normals
+from rigface.geometry.surface import Surface
+from rigface.rig.template import Template
+from rigface.terms.robust import Kernel, LeastSquares
+from rigface.terms.surface_points import SurfacePointTerm
+
+
+@dataclass(frozen=True)
+class MatchRule:
+    """What may be matched with what, and how hard it pulls."""
+
+    trim: float
+    """Pairs farther apart than this (metres) are dropped."""
+    cosine: float = 0.6
+    """Least agreement of the two normals."""
+    sigma: float = 5e-4
+    """Metres; a residual of this size costs 1/2 per square millimetre of scan."""
+    kernel: Kernel = LeastSquares()
+    slide: float = 0.02
+    reverse: float = 0.5
+    """Weight of the model-to-scan pairs relative to the scan-to-model ones."""
+
+
+class Matcher:
+    """Finds pairs between a scan target and a head in the template's topology."""
+
+    def __init__(self, template: Template, target: ScanTarget):
+        self.target = target
+        skin = template.parts["skin"]
+        self.faces = np.ascontiguousarray(template.mesh.faces[skin.faces])
+        outer = template.regions["outer"][skin.vertices]
+        self.outer_faces = np.flatnonzero(outer[self.faces].all(axis=1))
+        self.searched = np.ascontiguousarray(self.faces[self.outer_faces])
+        self.rim = np.zeros(len(outer), dtype=bool)
+        self.rim[boundary_edges(self.searched).ravel()] = True
+        self.looking = np.flatnonzero(template.regions["face"][skin.vertices] & ~self.rim)
+        self._surface: Surface | None = None
+
+    def match(self, vertices: Float[np.ndarray, "verts 3"], rule: MatchRule) -> "Matches":
+        """Pairs in both directions for the model at `vertices`."""
+        moved = torch.from_numpy(vertices)
+        if self._surface is None:
+            self._surface = Surface(moved, torch.from_numpy(self.searched))
+        found = self._surface.refit(moved).closest(
+            torch.from_numpy(self.target.points), 4 * rule.trim
+        )
+        face, bary = found.face.numpy(), found.bary.numpy()
+        corners = self.searched[np.maximum(face, 0)]
+        normals = face_normals(vertices, self.searched)[np.maximum(face, 0)]
+        on_rim = (self.rim[corners] | (bary < 1e-5)).all(axis=1)
+        agree = (normals * self.target.normals).sum(-1) > rule.cosine
+        good = (face >= 0) & (found.distance.numpy() < rule.trim) & agree & ~on_rim
+        return Matches(self, corners, bary, good, *self._look(vertices, rule))
+
+    def _look(self, vertices: np.ndarray, rule: MatchRule) -> tuple[np.ndarray, ...]:
+        seekers = vertices[self.looking]
+        place, normal, inside = self.target.nearest(seekers)
+        own = vertex_normals(vertices, self.faces)[self.looking]
+        close = np.linalg.norm(place - seekers, axis=-1) < rule.trim
+        return place, normal, inside & close & ((own * normal).sum(-1) > rule.cosine)
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Frozen pairs; `terms` turns them into energies."""
+
+    matcher: Matcher
+    corners: Int[np.ndarray, "samples 3"]
+    bary: Float[np.ndarray, "samples 3"]
+    good: Bool[np.ndarray, " samples"]
+    place: Float[np.ndarray, "seekers 3"]
+    place_normal: Float[np.ndarray, "seekers 3"]
+    place_good: Bool[np.ndarray, " seekers"]
+
+    def terms(
+        self, vertices: Float[np.ndarray, "verts 3"], rule: MatchRule
+    ) -> list[SurfacePointTerm]:
+        """Scan-to-model and model-to-scan energies."""
+        target = self.matcher.target
+        weight = target.area / 1e-6
+        good = self.good
+        forward = SurfacePointTerm(
+            self.corners[good],
+            self.bary[good],
+            target.points[good],
+            target.normals[good],
+            np.full(int(good.sum()), weight),
+            rule.sigma,
+            rule.kernel,
+            rule.slide,
+        )
+        if not rule.reverse:
+            return [forward]
+        seekers = self.matcher.looking[self.place_good]
+        area = _vertex_area(vertices, self.matcher.faces)[seekers]
+        corners = np.repeat(seekers[:, None], 3, axis=1)
+        bary = np.zeros((len(seekers), 3))
+        bary[:, 0] = 1.0
+        backward = SurfacePointTerm(
+            corners,
+            bary,
+            self.place[self.place_good],
+            self.place_normal[self.place_good],
+            rule.reverse * area / 1e-6,
+            rule.sigma,
+            rule.kernel,
+            rule.slide,
+        )
+        return [forward, backward]
+
+
+def _vertex_area(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    cross = np.cross(
+        vertices[faces[:, 1]] - vertices[faces[:, 0]], vertices[faces[:, 2]] - vertices[faces[:, 0]]
+    )
+    return np.bincount(
+        faces.ravel(), np.repeat(np.linalg.norm(cross, axis=-1) / 6, 3), minlength=len(vertices)
+    )

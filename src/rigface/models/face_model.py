@@ -1,0 +1,43 @@
+"""What every face model offers: parameters to skin vertices, and that map's derivative."""
+
+from typing import Protocol
+
+import scipy.sparse as sp
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from rigface.models.parameters import ParameterTable
+
+
+class VertexJacobian(Protocol):
+    """d vertices / d parameters at one state, as an operator that is never formed densely."""
+
+    vertices: Float[Tensor, "verts 3"]
+
+    def jvp(self, step: Float[Tensor, " params"]) -> Float[Tensor, "verts 3"]:
+        """Vertex motion of a parameter step, to first order."""
+        ...
+
+    def vjp(self, gradient: Float[Tensor, "*batch verts 3"]) -> Float[Tensor, "*batch params"]:
+        """Parameter gradient of a vertex gradient."""
+        ...
+
+    def gauss_newton(self, hessian: sp.bsr_matrix) -> Float[Tensor, "params params"]:
+        """J^T H J for a block-sparse vertex Hessian (3 verts, 3 verts) with 3x3 blocks."""
+        ...
+
+
+class FaceModel(Protocol):
+    """A differentiable map from named parameters to skin vertices in model space (metres)."""
+
+    name: str
+    table: ParameterTable
+    faces: Int[Tensor, "faces 3"]
+
+    def vertices(self, x: Float[Tensor, "*batch params"]) -> Float[Tensor, "*batch verts 3"]:
+        """Skin vertices; zero parameters give the rest shape."""
+        ...
+
+    def linearize(self, x: Float[Tensor, " params"]) -> VertexJacobian:
+        """Vertices and their derivative at one state."""
+        ...

@@ -1,0 +1,64 @@
+"""The sum of terms over a face model, as the problem that solvers see."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from rigface.models.face_model import FaceModel, VertexJacobian
+from rigface.solve.problem import Quadratic
+from rigface.terms.term import ParameterTerm, VertexTerm
+
+
+@dataclass(frozen=True)
+class Energy:
+    """E(x) = sum of vertex terms at model.vertices(x) + sum of parameter terms at x."""
+
+    model: FaceModel
+    vertex_terms: Sequence[VertexTerm]
+    parameter_terms: Sequence[ParameterTerm] = ()
+
+    def energy(self, x: Float[Tensor, " params"]) -> float:
+        """E(x)."""
+        with torch.no_grad():
+            vertices = self.model.vertices(x).numpy()
+        total = sum(term.energy(vertices) for term in self.vertex_terms)
+        return total + sum(term.energy(x.numpy()) for term in self.parameter_terms)
+
+    def value_and_gradient(
+        self, x: Float[Tensor, " params"]
+    ) -> tuple[float, Float[Tensor, " params"]]:
+        """E(x) and dE/dx by one backward pass through the model."""
+        with torch.enable_grad():
+            leaf = x.detach().requires_grad_()
+            vertices = self.model.vertices(leaf)
+            flat = vertices.detach().numpy()
+            total = np.zeros_like(flat)
+            for term in self.vertex_terms:
+                total += term.gradient(flat)
+            vertices.backward(torch.from_numpy(total))
+        gradient = leaf.grad if leaf.grad is not None else torch.zeros_like(x)
+        for term in self.parameter_terms:
+            gradient = gradient + torch.from_numpy(term.gradient(x.numpy()))
+        energy = sum(term.energy(flat) for term in self.vertex_terms)
+        return energy + sum(t.energy(x.numpy()) for t in self.parameter_terms), gradient
+
+    def quadratic(self, x: Float[Tensor, " params"]) -> Quadratic:
+        """E(x), its gradient and J^T W J."""
+        jacobian: VertexJacobian = self.model.linearize(x)
+        vertices = jacobian.vertices.numpy()
+        parts = [term.quadratic(vertices) for term in self.vertex_terms]
+        hessian = sum(part.hessian for part in parts[1:]) + parts[0].hessian
+        summed = torch.from_numpy(np.sum([part.gradient for part in parts], axis=0))
+        gradient = jacobian.vjp(summed)
+        matrix = jacobian.gauss_newton(hessian.tobsr((3, 3)))
+        energy = sum(part.energy for part in parts)
+        for term in self.parameter_terms:
+            values = x.numpy()
+            energy += term.energy(values)
+            gradient = gradient + torch.from_numpy(term.gradient(values))
+            matrix.diagonal().add_(torch.from_numpy(term.curvature(values)))
+        return Quadratic(energy, gradient, matrix)

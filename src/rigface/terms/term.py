@@ -1,0 +1,50 @@
+"""The contract of an energy term: refresh freezes what is discrete, the frozen part is smooth."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import scipy.sparse as sp
+from jaxtyping import Float
+
+
+@dataclass(frozen=True)
+class VertexQuadratic:
+    """Second-order model of a vertex energy E = 1/2 sum w r^2."""
+
+    energy: float
+    gradient: Float[np.ndarray, "verts 3"]
+    hessian: sp.csr_matrix
+    """(3 verts, 3 verts), symmetric, positive semi-definite (Gauss-Newton)."""
+
+
+class VertexTerm(Protocol):
+    """A frozen energy of the posed skin vertices (world frame, metres)."""
+
+    def energy(self, vertices: Float[np.ndarray, "verts 3"]) -> float:
+        """E."""
+        ...
+
+    def gradient(self, vertices: Float[np.ndarray, "verts 3"]) -> Float[np.ndarray, "verts 3"]:
+        """dE/dvertices."""
+        ...
+
+    def quadratic(self, vertices: Float[np.ndarray, "verts 3"]) -> VertexQuadratic:
+        """E, dE/dvertices and its Gauss-Newton Hessian."""
+        ...
+
+
+class ParameterTerm(Protocol):
+    """A frozen energy of the parameters alone, with a diagonal Hessian."""
+
+    def energy(self, x: Float[np.ndarray, " params"]) -> float:
+        """E."""
+        ...
+
+    def gradient(self, x: Float[np.ndarray, " params"]) -> Float[np.ndarray, " params"]:
+        """dE/dx."""
+        ...
+
+    def curvature(self, x: Float[np.ndarray, " params"]) -> Float[np.ndarray, " params"]:
+        """Diagonal of the Hessian."""
+        ...
