@@ -9,6 +9,8 @@ with positive area. Triangles that only touch, at a point or along an edge, do n
 # pyright: reportInvalidTypeForm=false, reportAttributeAccessIssue=false
 # (warp kernels are a language of their own inside Python's annotations)
 
+from typing import no_type_check
+
 import numpy as np
 import warp as wp
 from jaxtyping import Bool, Float, Int
@@ -19,6 +21,7 @@ _RELATIVE = 1e-10
 """Heights over a plane below this share of the pair's own size are rounding, hence zero."""
 
 
+@no_type_check
 @wp.kernel
 def _count_overlaps_kernel(
     bvh: wp.uint64,
@@ -35,6 +38,7 @@ def _count_overlaps_kernel(
     counts[i] = count
 
 
+@no_type_check
 @wp.kernel
 def _list_overlaps_kernel(
     bvh: wp.uint64,

@@ -11,7 +11,7 @@ import os
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, no_type_check
 
 import torch
 import warp as wp
@@ -35,6 +35,7 @@ class ClosestPoints:
     distance: Float[Tensor, " queries"]
 
 
+@no_type_check
 @wp.kernel
 def _closest_kernel(
     mesh: wp.uint64,
@@ -54,6 +55,7 @@ def _closest_kernel(
         face[i] = -1
 
 
+@no_type_check
 @wp.kernel
 def _escapes_kernel(
     mesh: wp.uint64,
@@ -71,6 +73,7 @@ def _escapes_kernel(
     escaped[i] = count
 
 
+@no_type_check
 @wp.kernel
 def _ray_kernel(
     mesh: wp.uint64,

@@ -10,7 +10,7 @@ evenly over the sphere, leave it without meeting the scan again.
 
 import os
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, no_type_check
 
 import numpy as np
 import torch
@@ -31,6 +31,7 @@ _SURFEL_LARGEST = 5.0
 _CHUNK = 1024
 
 
+@no_type_check
 @wp.kernel
 def _open_directions_kernel(
     mesh: wp.uint64,

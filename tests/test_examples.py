@@ -1,0 +1,40 @@
+"""The examples run, stay short, and do what they say."""
+
+import runpy
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import rigface
+from rigface.geometry.mesh import boundary_edges, face_areas
+
+EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_short_and_says_how_to_run_it(path):
+    text = path.read_text()
+    assert f"python examples/{path.name}" in text
+    assert text.count("\n") < 150
+
+
+def test_numbered_without_gaps():
+    assert [int(path.name[:2]) for path in EXAMPLES] == list(range(1, len(EXAMPLES) + 1))
+
+
+def test_synthetic_scan_is_what_people_send(tmp_path):
+    example = runpy.run_path(str(EXAMPLES[0]))
+    for name in ("a", "b"):
+        example["main"](tmp_path / f"{name}.ply", seed=1)
+    scan = rigface.load_scan(tmp_path / "a.ply")
+    assert (tmp_path / "a.ply").read_bytes() == (tmp_path / "b.ply").read_bytes()
+    mesh = scan.mesh()
+    extent = np.ptp(mesh.vertices, axis=0)
+    assert 200 < np.linalg.norm(extent) < 600  # millimetres
+    assert abs(mesh.vertices.mean(axis=0)).max() > 50  # somewhere else than at the origin
+    assert len(boundary_edges(mesh.faces)) > 500  # an open surface with holes
+    assert len(mesh.vertices) > 10 * 4200  # not the template's vertices again
+    head = rigface.load_template().mesh
+    scale = face_areas(mesh.vertices, mesh.faces).sum() / 1e6
+    assert 0.3 < scale / face_areas(head.vertices, head.faces[:8356]).sum() < 1.2
