@@ -15,7 +15,7 @@ from rigface.solve.levenberg_marquardt import Box, LevenbergMarquardt, levenberg
 from rigface.solve.result import Result
 from rigface.terms.energy import Energy
 from rigface.terms.prior import ParameterPrior
-from rigface.terms.smoothness import SmoothnessTerm, Stiffness
+from rigface.terms.smoothness import DeformationEnergy, Stiffness
 from rigface.terms.term import VertexTerm
 
 
@@ -113,11 +113,11 @@ def run_stage(
     matcher: Matcher,
     stage: Stage,
     x: Float[Tensor, " params"],
-    reference: Callable[[Tensor], np.ndarray] | np.ndarray | None = None,
+    deformation: DeformationEnergy | None = None,
     extra: tuple[VertexTerm, ...] = (),
-    stiffness_map: Float[np.ndarray, " verts"] | None = None,
+    progress: Callable[[float, str], None] = lambda fraction, text: None,
 ) -> tuple[Float[Tensor, " params"], StageReport]:
-    """One stage from `x`. `reference` is the shape (or a function of x) that smoothness refers to."""
+    """One stage from `x`; `deformation` holds the shape that smoothness refers to."""
     began = time.perf_counter()
     box = box_for(model, stage.free)
     terms_of_parameters = [prior_for(model, stage.prior)] if stage.prior else []
@@ -132,20 +132,16 @@ def run_stage(
         matches = matcher.match(vertices, rule)
         matched = float(matches.good.mean())
         terms: list[VertexTerm] = [*matches.terms(vertices, rule), *extra]
-        if stage.stiff_start is not None and reference is not None:
+        if stage.stiff_start is not None and deformation is not None:
             wave = stage.stiff_start.blend(stage.stiff_end or stage.stiff_start, share)
-            shape = reference(x) if callable(reference) else reference
-            terms.append(
-                SmoothnessTerm.build(
-                    shape, matcher.faces, wave.stiffness(rule.sigma), stiffness_map
-                )
-            )
+            terms.append(deformation.term(wave.stiffness(rule.sigma)))
         solver = LevenbergMarquardt(max_steps=stage.inner_steps, damping=damping)
         problem = Energy(model, terms, terms_of_parameters)
         solution = levenberg_marquardt(problem, x, box, solver)
         x, result = solution.value, solution.result
         damping = float(np.clip(solution.damping, 1e-6, 1e2))
         energy = solution.energies[-1] if solution.energies else float("nan")
+        progress((step + 1) / stage.steps, stage.name)
         if not result.ok:
             break
     return x, StageReport(

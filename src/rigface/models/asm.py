@@ -51,7 +51,7 @@ class AsmState:
 
     weights: Float[Tensor, "*batch verts joints"]
     """w_j(v)."""
-    shares: Float[Tensor, "*batch verts joints gaussians"]
+    shares: Float[Tensor, "*batch gaussians verts joints"]
     """Responsibility of each Gaussian inside its bone's density."""
     anchor_gradient: Float[Tensor, "*batch joints 3 2"]
     """dF/dzeta in the triangle that holds the anchor."""
@@ -173,20 +173,27 @@ class AsmModel:
         d11, d21, d22 = values["chol"].unbind(-1)
         return torch.stack([l11 * d11.exp(), l21 + d21 * (l11 * l22).sqrt(), l22 * d22.exp()], -1)
 
-    def whitened(self, values: dict[str, Tensor]) -> Float[Tensor, "*batch verts joints gauss 2"]:
-        """y = L^-1 (u_v - zeta_j - mu_jk), so that the exponent is -|y|^2 / 2."""
+    def whitened(self, values: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        """y = L^-1 (u_v - zeta_j - mu_jk) as two tensors (*batch, gaussians, verts, joints).
+
+        The exponent of a Gaussian is -|y|^2 / 2. Gaussians come first, so that sums over them run
+        over contiguous memory.
+        """
         centre = (self.zeta0 + values["zeta"])[..., :, None, :] + self.mu0 + values["mu"]
-        d = self.chart[:, None, None, :] - centre[..., None, :, :, :]
-        l11, l21, l22 = self.cholesky(values)[..., None, :, :, :].unbind(-1)
-        first = d[..., 0] / l11
-        return torch.stack([first, (d[..., 1] - l21 * first) / l22], dim=-1)
+        cx, cy = _gaussians_first(centre)
+        l11, l21, l22 = _gaussians_first(self.cholesky(values))
+        first = (self.chart[:, :1] - cx) / l11
+        return first, (self.chart[:, 1:] - cy - l21 * first) / l22
 
     def _weights(self, values: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        y = self.whitened(values)
-        log_pi = (self.log_pi0 + values["log_pi"])[..., None, :, :]
-        log_density = log_pi - 0.5 * (y * y).sum(-1)
-        log_bone = log_density.logsumexp(-1)
-        return log_bone.softmax(-1), (log_density - log_bone[..., None]).exp()
+        first, second = self.whitened(values)
+        (log_pi,) = _gaussians_first((self.log_pi0 + values["log_pi"])[..., None])
+        log_density = log_pi - 0.5 * (first * first + second * second)
+        peak = log_density.detach().amax(dim=(-3, -1), keepdim=True)
+        density = (log_density - peak).exp()
+        bone = density.sum(-3)
+        shares = density / bone.clamp_min(torch.finfo(bone.dtype).tiny)[..., None, :, :]
+        return bone / bone.sum(-1, keepdim=True), shares
 
     def _bind(self, zeta: Tensor) -> tuple[Tensor, Tensor]:
         """psi_j = F(zeta_j) - F(zeta_j^0) + psi_j^0 (Eq. 4, without its jump at zeta^0)."""
@@ -203,6 +210,11 @@ class AsmModel:
         rotation = rotation_from_vector(values["rotation"])
         linear = rotation * values["log_scale"].exp()[..., None, :]
         return world_from_local(affine(linear, offset + values["translation"]), self.parents)
+
+
+def _gaussians_first(values: Tensor) -> tuple[Tensor, ...]:
+    """Components of (*batch, joints, gaussians, c) as (*batch, gaussians, 1, joints)."""
+    return values.transpose(-3, -2)[..., None, :, :].unbind(-1)
 
 
 def _surface_at(

@@ -116,16 +116,20 @@ class AsmJacobian:
 
     def _log_density_slopes(self) -> Float[Tensor, "verts joints slopes"]:
         """dl_j of every vertex with respect to (zeta, log_pi, mu, chol) of bone j."""
-        model, share = self.model, self.state.shares
-        y = model.whitened(self._values)
-        l11, l21, l22 = model.cholesky(self._values).unbind(-1)
-        pull_1 = y[..., 1] / l22
-        pull_0 = (y[..., 0] - l21 * pull_1) / l11
-        pull = share[..., None] * torch.stack([pull_0, pull_1], dim=-1)
+        model, shares = self.model, self.state.shares
+        first, second = model.whitened(self._values)
+        chol = model.cholesky(self._values)
         base = (model.chol0[..., 0] * model.chol0[..., 2]).sqrt()
-        spread = [pull_0 * y[..., 0] * l11, pull_1 * y[..., 0] * base, y[..., 1] ** 2]
-        chol = share[..., None] * torch.stack(spread, dim=-1)
-        return torch.cat([pull.sum(-2), share, pull.flatten(-2), chol.flatten(-2)], dim=-1)
+        mu, spread = [], []
+        for k, share in enumerate(shares.unbind(0)):
+            l11, l21, l22 = chol[:, k].unbind(-1)
+            y0, y1 = first[k], second[k]
+            pull_1 = share * (y1 / l22)
+            pull_0 = (share * y0 - l21 * pull_1) / l11
+            mu += [pull_0, pull_1]
+            spread += [pull_0 * y0 * l11, pull_1 * y0 * base[:, k], share * y1 * y1]
+        zeta = [sum(mu[0::2][1:], mu[0]), sum(mu[1::2][1:], mu[1])]
+        return torch.stack([*zeta, *shares.unbind(0), *mu, *spread], dim=-1)
 
     def _pose_derivatives(self) -> Float[Tensor, "joints 9 3 4"]:
         """dM_j M_j^-1 for the nine entries of tau_j = (r, t, log s)."""

@@ -35,29 +35,6 @@ class SmoothnessTerm:
     reference: Float[np.ndarray, "verts 3"]
     matrix: sp.csr_matrix
 
-    @staticmethod
-    def build(
-        reference: Float[np.ndarray, "verts 3"],
-        faces: Int[np.ndarray, "faces 3"],
-        stiffness: Stiffness,
-        per_vertex: Float[np.ndarray, " verts"] | None = None,
-    ) -> "SmoothnessTerm":
-        """`per_vertex` scales the stiffness locally (default one)."""
-        laplacian, mass = cotangent_laplacian(reference, faces)
-        local = np.ones(len(reference)) if per_vertex is None else per_vertex
-        bend = sp.diags(np.sqrt(local / mass)) @ laplacian
-        normals = vertex_normals(reference, faces)
-        along = normals[:, :, None] * normals[:, None, :]
-        across = np.eye(3) - along
-        bend_metric = stiffness.bend_normal * along + stiffness.bend_tangent * across
-        stretch_metric = stiffness.stretch_normal * along + stiffness.stretch_tangent * across
-        spread = sp.kron(bend, sp.identity(3), format="csr")
-        matrix = spread.T @ _block_diagonal(bend_metric) @ spread
-        if stiffness.stretch_tangent or stiffness.stretch_normal:
-            root = _block_diagonal(np.sqrt(local)[:, None, None] * _root(stretch_metric))
-            matrix = matrix + root @ sp.kron(laplacian, sp.identity(3), format="csr") @ root
-        return SmoothnessTerm(reference, matrix.tocsr())
-
     def energy(self, vertices: Float[np.ndarray, "verts 3"]) -> float:
         """Deformation energy."""
         d = (vertices - self.reference).ravel()
@@ -72,12 +49,44 @@ class SmoothnessTerm:
         return VertexQuadratic(self.energy(vertices), self.gradient(vertices), self.matrix)
 
 
+class DeformationEnergy:
+    """Builds smoothness terms of any stiffness for one reference; the matrices are made once."""
+
+    def __init__(
+        self,
+        reference: Float[np.ndarray, "verts 3"],
+        faces: Int[np.ndarray, "faces 3"],
+        per_vertex: Float[np.ndarray, " verts"] | None = None,
+    ):
+        """`per_vertex` scales the stiffness locally (default one)."""
+        self.reference = reference
+        laplacian, mass = cotangent_laplacian(reference, faces)
+        local = np.ones(len(reference)) if per_vertex is None else per_vertex
+        normals = vertex_normals(reference, faces)
+        along = normals[:, :, None] * normals[:, None, :]
+        across = np.eye(3) - along
+        plate = sp.kron(sp.diags(np.sqrt(local / mass)) @ laplacian, sp.identity(3), format="csr")
+        membrane = sp.kron(laplacian, sp.identity(3), format="csr")
+        root = np.sqrt(local)[:, None, None]
+        self._bend_normal = plate.T @ _block_diagonal(along) @ plate
+        self._bend_tangent = plate.T @ _block_diagonal(across) @ plate
+        tangent, normal = _block_diagonal(root * across), _block_diagonal(root * along)
+        self._stretch_tangent = tangent @ membrane @ tangent
+        self._stretch_normal = normal @ membrane @ normal
+
+    def term(self, stiffness: Stiffness) -> SmoothnessTerm:
+        """The energy at one stiffness."""
+        matrix = (
+            stiffness.bend_normal * self._bend_normal + stiffness.bend_tangent * self._bend_tangent
+        )
+        if stiffness.stretch_tangent:
+            matrix = matrix + stiffness.stretch_tangent * self._stretch_tangent
+        if stiffness.stretch_normal:
+            matrix = matrix + stiffness.stretch_normal * self._stretch_normal
+        return SmoothnessTerm(self.reference, matrix.tocsr())
+
+
 def _block_diagonal(blocks: np.ndarray) -> sp.csr_matrix:
     count = len(blocks)
     bsr = sp.bsr_matrix((blocks, np.arange(count), np.arange(count + 1)), (3 * count, 3 * count))
     return bsr.tocsr()
-
-
-def _root(metric: np.ndarray) -> np.ndarray:
-    values, vectors = np.linalg.eigh(metric)
-    return (vectors * np.sqrt(np.maximum(values, 0))[:, None, :]) @ vectors.transpose(0, 2, 1)

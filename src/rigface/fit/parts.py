@@ -1,0 +1,185 @@
+"""Eyeballs, teeth and tongue follow the fitted skin, and never cut through it.
+
+Each part moves rigidly with a uniform scale: the eyeballs with their lid rims, teeth and tongue
+with the lip ring. Then eyeballs and teeth retreat into the head until nothing crosses, at rest, in
+a blink and with the jaw open; blink offsets are lifted off the ball where they would enter it.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+
+from rigface.geometry.intersections import intersections
+from rigface.geometry.similarity import Similarity, align_points
+from rigface.metrics.mesh_quality import skin_faces_touching
+from rigface.rig.template import SparseShapes, Template
+
+_CLEARANCE = 2e-4
+"""Metres between a lid vertex and the ball: the chord of a lid edge stays outside."""
+_STEP = 4e-4
+_MAX_RETREAT = 1.2e-2
+_CONTACT_POSES = ((), ("eyeBlinkLeft", "eyeBlinkRight"), ("jawOpen",))
+_INWARD = np.array([0.0, 0.0, -1.0])
+
+
+@dataclass(frozen=True)
+class Head:
+    """A fitted head in the template's topology: model space, metres."""
+
+    vertices: Float[np.ndarray, "verts 3"]
+    """All parts."""
+    expressions: SparseShapes
+    """The 52 shapes on this head, over all parts."""
+    moved: dict[str, Similarity]
+    """head_from_template of each part but the skin."""
+
+
+def assemble_head(
+    template: Template,
+    skin: Float[np.ndarray, "skin 3"],
+    skin_linear: Float[np.ndarray, "skin 3 3"],
+) -> Head:
+    """Put the parts into a fitted skin. `skin_linear` maps template offsets to this head's."""
+    moved = _follow(template, skin)
+    shapes = _carry_offsets(template, skin_linear, moved)
+    head = Head(_vertices(template, skin, moved), shapes, moved)
+    for side in "LR":
+        head = _clear_eyeball(template, head, side)
+    return _clear_teeth(template, head)
+
+
+def posed(head: Head, names: tuple[str, ...]) -> Float[np.ndarray, "verts 3"]:
+    """The head with some shapes at weight 1."""
+    vertices = head.vertices.copy()
+    for name in names:
+        index, offset = head.expressions.of(name)
+        vertices[index] += offset
+    return vertices
+
+
+def contact_counts(template: Template, head: Head) -> dict[str, int]:
+    """Crossing triangle pairs of lids with eyeballs and lips with teeth, over rest, blink, jaw."""
+    lids = skin_faces_touching(template, ("eyes", "lid_rim.L", "lid_rim.R"))
+    lips = skin_faces_touching(template, ("lips", "lip_ring"))
+    balls = np.concatenate([template.mesh.faces[template.parts[f"eyeball.{s}"].faces] for s in "LR"])
+    teeth = np.concatenate(
+        [template.mesh.faces[template.parts[f"teeth.{row}"].faces] for row in ("upper", "lower")]
+    )
+    count = {"lid_eyeball": 0, "lip_teeth": 0}
+    for pose in _CONTACT_POSES:
+        vertices = posed(head, pose)
+        count["lid_eyeball"] += len(intersections(vertices, lids, vertices, balls))
+        count["lip_teeth"] += len(intersections(vertices, lips, vertices, teeth))
+    return count
+
+
+def _follow(template: Template, skin: np.ndarray) -> dict[str, Similarity]:
+    rest = template.mesh.vertices
+    moved = {}
+    for side in "LR":
+        rim = np.flatnonzero(template.regions[f"lid_rim.{side}"][: len(skin)])
+        moved[f"eyeball.{side}"] = align_points(rest[rim], skin[rim])
+    ring = np.flatnonzero(template.regions["lip_ring"][: len(skin)])
+    lips = align_points(rest[ring], skin[ring])
+    return {**moved, **{name: lips for name in ("teeth.upper", "teeth.lower", "tongue")}}
+
+
+def _vertices(template: Template, skin: np.ndarray, moved: dict[str, Similarity]) -> np.ndarray:
+    out = template.mesh.vertices.copy()
+    out[: len(skin)] = skin
+    for name, similarity in moved.items():
+        run = template.parts[name].vertices
+        out[run] = similarity.apply(out[run])
+    return out
+
+
+def _carry_offsets(
+    template: Template, skin_linear: np.ndarray, moved: dict[str, Similarity]
+) -> SparseShapes:
+    shapes = template.expressions
+    offsets = shapes.offsets.copy()
+    on_skin = shapes.indices < len(skin_linear)
+    linear = skin_linear[shapes.indices[on_skin]]
+    offsets[on_skin] = np.einsum("nij,nj->ni", linear, offsets[on_skin])
+    for name, similarity in moved.items():
+        run = template.parts[name].vertices
+        mine = (shapes.indices >= run.start) & (shapes.indices < run.stop)
+        offsets[mine] = similarity.scale * similarity.rotate(offsets[mine])
+    return replace(shapes, offsets=offsets)
+
+
+def _clear_eyeball(template: Template, head: Head, side: str) -> Head:
+    """Push the ball back until the lids clear it; lift the blink off what remains."""
+    name = f"eyeball.{side}"
+    lids = skin_faces_touching(template, (f"lid_rim.{side}",))
+    near = np.unique(lids)
+    ball = template.eyeballs[side]
+    placed = head.moved[name]
+    blink = "eyeBlinkLeft" if side == "L" else "eyeBlinkRight"
+    retreat = 0.0
+    while retreat < _MAX_RETREAT:
+        centre = placed.apply(ball.centre) + retreat * _INWARD
+        radius = placed.scale * ball.radius + _CLEARANCE
+        if (np.linalg.norm(head.vertices[near] - centre, axis=-1) >= radius).all():
+            break
+        retreat += _STEP
+    head = _shift_part(template, head, name, retreat * _INWARD)
+    lifted = _lift_off(template, head, blink, side)
+    faces = template.mesh.faces[template.parts[name].faces]
+    wide = skin_faces_touching(template, ("eyes", f"lid_rim.{side}"))
+    for _ in range(12):
+        crossing = 0
+        for pose in _CONTACT_POSES:
+            vertices = posed(lifted, pose)
+            crossing += len(intersections(vertices, wide, vertices, faces))
+        if crossing == 0:
+            return lifted
+        head = _shift_part(template, head, name, _STEP * _INWARD)
+        lifted = _lift_off(template, head, blink, side)
+    return lifted
+
+
+def _lift_off(template: Template, head: Head, shape: str, side: str) -> Head:
+    """Lid vertices that the shape moves into the ball are put onto it."""
+    index, offset = head.expressions.of(shape)
+    ball, placed = template.eyeballs[side], head.moved[f"eyeball.{side}"]
+    skin = index < template.parts["skin"].vertices.stop
+    centre, radius = placed.apply(ball.centre), placed.scale * ball.radius + _CLEARANCE
+    target = head.vertices[index] + offset
+    radial = target - centre
+    distance = np.linalg.norm(radial, axis=-1)
+    inside = skin & (distance < radius) & (np.linalg.norm(offset, axis=-1) > 1e-4)
+    lifted = offset.copy()
+    lifted[inside] += radial[inside] * (radius / distance[inside] - 1)[:, None]
+    run = head.expressions.names.index(shape)
+    offsets = head.expressions.offsets.copy()
+    offsets[head.expressions.starts[run] : head.expressions.starts[run + 1]] = lifted
+    return replace(head, expressions=replace(head.expressions, offsets=offsets))
+
+
+def _clear_teeth(template: Template, head: Head) -> Head:
+    """Both rows and the tongue retreat together until the lips clear them."""
+    lips = skin_faces_touching(template, ("lips", "lip_ring"))
+    rows = ("teeth.upper", "teeth.lower")
+    teeth = np.concatenate([template.mesh.faces[template.parts[row].faces] for row in rows])
+    retreat = 0.0
+    while retreat < _MAX_RETREAT:
+        crossing = 0
+        for pose in _CONTACT_POSES:
+            vertices = posed(head, pose)
+            crossing += len(intersections(vertices, lips, vertices, teeth))
+        if crossing == 0:
+            break
+        retreat += 2 * _STEP
+        for part in (*rows, "tongue"):
+            head = _shift_part(template, head, part, 2 * _STEP * _INWARD)
+    return head
+
+
+def _shift_part(template: Template, head: Head, name: str, shift: np.ndarray) -> Head:
+    vertices = head.vertices.copy()
+    vertices[template.parts[name].vertices] += shift
+    old = head.moved[name]
+    moved = {**head.moved, name: replace(old, translation=old.translation + shift)}
+    return replace(head, vertices=vertices, moved=moved)
