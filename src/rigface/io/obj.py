@@ -22,7 +22,7 @@ from rigface.io.lines import (
 )
 from rigface.io.parsed import ParsedMesh, fan, require_size
 
-_BLANK = {letter: bytes.maketrans(letter, b" " * len(letter)) for letter in (b"vtn", b"f", b"/")}
+_SLASH_TO_BLANK = bytes.maketrans(b"/", b" ")
 _MISSING = -1
 
 
@@ -81,10 +81,11 @@ def _rows(
     block: LineBlock, lines: np.ndarray, minimum: int, path: Path, form: str
 ) -> tuple[np.ndarray, np.ndarray]:
     """The numbers of some `v`, `vt` or `vn` lines, and how many each line has."""
-    table = numbers(block.take(lines).translate(_BLANK[b"vtn"]))
+    word = form.split(maxsplit=1)[0].encode()
+    # The word alone, never its letters: there is an "n" in nan and inf.
+    table = numbers(block.take(lines).replace(word, b" "))
     if table is None or (len(table[1]) and table[1].min() < minimum):
-        letters = len(form.split(maxsplit=1)[0])
-        raise _unreadable(block, unreadable_line(block, lines, letters, minimum), path, form)
+        raise _unreadable(block, unreadable_line(block, lines, len(word), minimum), path, form)
     return table
 
 
@@ -125,7 +126,7 @@ def _read_faces(
     uv_lines: np.ndarray,
     content: _Content,
 ) -> None:
-    corners = _corners(block.take(lines).translate(_BLANK[b"f"]))
+    corners = _corners(block.take(lines).replace(b"f", b" "))
     if corners is None:
         index = unreadable_line(block, lines, 1, 0)
         raise _unreadable(block, index, content.path, "f a/b/c a/b/c a/b/c")
@@ -156,7 +157,7 @@ def _corners(text: bytes) -> tuple[np.ndarray, np.ndarray, np.ndarray] | None:
     if slashes.max(initial=0) > 2:
         return None
     total = len(words.begins) + int(slashes.sum())
-    values = parse_numbers(filled.translate(_BLANK[b"/"]), total, np.int64)
+    values = parse_numbers(filled.translate(_SLASH_TO_BLANK), total, np.int64)
     if values is None:
         return None
     begin = np.cumsum(slashes + 1) - (slashes + 1)

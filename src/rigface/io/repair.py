@@ -20,12 +20,25 @@ def repair(mesh: ParsedMesh) -> None:
     Works in place. Vertex ids change only if the mesh is a soup of separate triangles or comes
     from a format that splits its vertices (STL, glTF). Faces must be in range, vertices finite.
     """
+    _drop_broken_extras(mesh)
     if mesh.faces is not None and (mesh.split_at_seams or _is_soup(mesh)):
         _merge(mesh)
     if mesh.faces is not None:
         _drop_faces(mesh)
         _note_loose_vertices(mesh)
         _fill_missing_uv(mesh)
+
+
+def _drop_broken_extras(mesh: ParsedMesh) -> None:
+    """Normals, colours and UV that are not finite are no reason to refuse a good surface."""
+    for name in ("normals", "colors"):
+        values = getattr(mesh, name)
+        if values is not None and not np.isfinite(values).all():
+            mesh.notes.append(f"ignored the {name}: some are NaN or infinite")
+            setattr(mesh, name, None)
+    if mesh.uv is not None and not np.isfinite(mesh.uv).all():
+        mesh.notes.append("ignored the UV: some are NaN or infinite")
+        mesh.uv = mesh.uv_faces = None
 
 
 def first_of_equal_rows(rows: np.ndarray) -> np.ndarray:

@@ -131,17 +131,17 @@ def _check_content(path: Path, mesh: ParsedMesh) -> None:
     count = len(mesh.vertices)
     has_faces = mesh.faces is not None and len(mesh.faces) > 0
     if not has_faces and count < MIN_POINTS:
-        what = "no faces" if mesh.faces is None else "no usable face"
         raise InputError(
-            f"{path} holds {what} and only {count:,} points; expected a mesh, or a point cloud of "
-            f"at least {MIN_POINTS} points. Export the scan with its faces or with more points."
+            f"{path} holds no usable face and only {count:,} points; expected a mesh, or a point "
+            f"cloud of at least {MIN_POINTS} points. Export the scan with its faces or with more "
+            "points."
         )
 
 
 def _check_extent(path: Path, mesh: ParsedMesh) -> None:
     count = len(mesh.vertices)
-    if count < MIN_POINTS and (mesh.faces is None or len(mesh.faces) == 0):
-        return  # too few points is the better message
+    if count == 0 or (count < MIN_POINTS and (mesh.faces is None or len(mesh.faces) == 0)):
+        return  # other messages fit better
     if float(np.ptp(mesh.vertices, axis=0).max()) < _SMALLEST:
         raise InputError(
             f"{path} has no extent: all {count:,} vertices lie at one place. "
