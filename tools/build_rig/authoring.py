@@ -42,18 +42,18 @@ BONES: dict[str, Spot] = {
     "nose_hole.L": Spot((9.5, -43, 26), 3),
     "nose_bottom.L": _front(5.5, -47.5, 4),
     # lips
-    "lip_corner.L": _front(23, -68.5, 4),
+    "lip_corner.L": _front(25, -68.5, 3),
     "lip_upper_side.L": _front(12, -63.5, 4),
     "lip_upper_mid": _front(0, -63.5, 4),
-    "lip_lower_mid": _front(0, -73, 4),
-    "lip_lower_side.L": _front(12, -72.5, 4),
+    "lip_lower_mid": _front(0, -73, 3),
+    "lip_lower_side.L": _front(12, -72.5, 3),
     # eye: four lid borders, two corners, socket, upper lid crease
-    "eye_inner_upper.L": _front(25, 4, 3),
-    "eye_outer_upper.L": _front(37.5, 4.5, 3),
-    "eye_outer_corner.L": _front(45, -1.5, 3),
-    "eye_inner_lower.L": _front(24.5, -6.8, 3),
-    "eye_outer_lower.L": _front(38, -6.5, 3),
-    "eye_inner_corner.L": _front(16.5, -4, 3),
+    "eye_inner_upper.L": _front(25, 4, 2),
+    "eye_outer_upper.L": _front(37.5, 4.5, 2),
+    "eye_outer_corner.L": _front(45.5, -1.5, 2),
+    "eye_inner_lower.L": _front(24.5, -7, 2),
+    "eye_outer_lower.L": _front(38, -7.2, 1.8),
+    "eye_inner_corner.L": _front(16.5, -4, 2.5),
     "eye_hole.L": _front(31, -17, 5),
     "eyelid_outer.L": _front(42, 7.5, 4),
     "eyelid_middle.L": _front(31.5, 9.5, 4),
@@ -86,12 +86,8 @@ BONES: dict[str, Spot] = {
     "neck_side.L": _side(-72, -98, 8),
 }
 
-# Joints without a skin point of their own. The condyle sits in front of the ear canal.
-ATTACHMENTS: dict[str, tuple[float, float, float]] = {
-    "jaw": (0, -20, -52),
-    "teeth.upper": (0, -58, 12),
-    "teeth.lower": (0, -75, 10),
-    "tongue_back": (0, -74, -28),
-    "tongue_mid": (0, -70, -10),
-    "tongue_tip": (0, -70, 8),
-}
+# Joints without a skin point of their own. The condyles sit in front of the ear canals, 20 mm ahead
+# of the head's pivot; the hinge is the midpoint between them.
+ATTACHMENTS: dict[str, tuple[float, float, float]] = {"jaw": (0, -20, -53)}
+# Joints along the tongue, as a share of its length from its root to its tip.
+TONGUE = {"tongue_back": 0.1, "tongue_mid": 0.45, "tongue_tip": 0.75}

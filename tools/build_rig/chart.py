@@ -17,13 +17,7 @@ _PER_METRE = 10.0
 
 def build_chart(skin, steps: int = 80) -> np.ndarray:
     """Disc chart of the skin, u = 0 on the midline; face lengths are decimetres on average."""
-    distance = np.linalg.norm(skin.centers - _FACE_CENTER, axis=1)
-    scale = np.interp(distance, [0.085, 0.19], [1.0, 0.3])
-    weight = np.interp(distance, [0.085, 0.2], [1.0, 0.3])
-    scale = np.where(skin.outer_faces, scale, scale * 0.6)
-    weight = np.where(skin.outer_faces, weight, 0.05)
-    scale[skin.ear_region] *= 0.6
-    weight[skin.ear_region] *= 0.3
+    scale, weight = _prescription(skin)
     loop = boundary_loop(skin.faces)
     radius = np.sqrt((skin.areas * scale**2).sum() * _PER_METRE**2 / np.pi)
     chart = tutte(skin.faces, len(skin.vertices), loop, radius * _circle(skin, loop))
@@ -31,6 +25,20 @@ def build_chart(skin, steps: int = 80) -> np.ndarray:
     gradients, areas = flat_gradients(skin.vertices * _PER_METRE, skin.faces, scale)
     chart = slim(chart, skin.faces, gradients, areas * weight, loop, skin.mirror, steps)
     return _centred_unit(skin, chart)
+
+
+def _prescription(skin) -> tuple[np.ndarray, np.ndarray]:
+    """Wanted length scale and importance of each face: the face at 1, the rest smaller."""
+    distance = np.linalg.norm(skin.centers - _FACE_CENTER, axis=1)
+    scale = np.interp(distance, [0.085, 0.16], [1.0, 0.25])
+    weight = np.interp(distance, [0.085, 0.16], [1.0, 0.1])
+    scale = np.where(skin.outer_faces, scale, 0.6 * scale)
+    # The mouth bag gives way, the small eye sockets keep the lids apart.
+    weight = np.where(skin.outer_faces, weight, 0.03)
+    weight[skin.socket_faces] = 0.15
+    scale[skin.ear_faces] *= 0.6
+    weight[skin.ear_faces] *= 0.3
+    return scale, weight
 
 
 def chart_quality(skin, chart: np.ndarray) -> dict[str, float]:
@@ -42,7 +50,7 @@ def chart_quality(skin, chart: np.ndarray) -> dict[str, float]:
     det = np.linalg.det(jacobian)
     singular = np.linalg.svd(jacobian, compute_uv=False)
     area = flat * np.abs(det)
-    region = skin.face_region
+    region = skin.face_faces
     low, high = np.quantile(singular[region, 1], 0.01), np.quantile(singular[region, 0], 0.99)
     root = np.sqrt(np.abs(det[region]))
     mirrored = chart[skin.mirror] * np.array([-1, 1])
@@ -78,5 +86,5 @@ def _centred_unit(skin, chart: np.ndarray) -> np.ndarray:
         skin.vertices * _PER_METRE, skin.faces, np.ones(len(skin.faces))
     )
     det = np.linalg.det(jacobians(chart, skin.faces, gradients))
-    region = skin.face_region
+    region = skin.face_faces
     return chart / np.average(np.sqrt(det[region]), weights=flat[region])

@@ -9,7 +9,7 @@ from rigface.geometry.mesh import face_normals, vertex_normals
 from rigface.geometry.surface import Surface
 from rigface.rig.skeleton import ATTACHMENT_NAMES, BONE_NAMES, opposite_name
 
-from .authoring import ATTACHMENTS, BONES, Spot
+from .authoring import ATTACHMENTS, BONES, TONGUE, Spot
 
 _MIN_BARY = 0.2
 _MM = 1e-3
@@ -44,12 +44,25 @@ def place_bones(skin) -> Placement:
     return Placement(*(np.array([row[i] for row in rows]) for i in range(3)))
 
 
-def place_attachments(eyeball_left: np.ndarray) -> np.ndarray:
-    """Joint positions in the order of ATTACHMENT_NAMES; metres."""
-    fixed = {"eyeball.L": eyeball_left, "eyeball.R": eyeball_left * _MIRROR}
-    return np.array(
-        [fixed[n] if n in fixed else np.array(ATTACHMENTS[n]) * _MM for n in ATTACHMENT_NAMES]
-    )
+def place_attachments(skin) -> np.ndarray:
+    """Joint positions in the order of ATTACHMENT_NAMES; metres.
+
+    Eyeballs turn about their centres, teeth about theirs, the tongue bends at a chain along it.
+    """
+    joints = {name: np.array(point) * _MM for name, point in ATTACHMENTS.items()}
+    joints |= {"eyeball.L": skin.eyeball_left, "eyeball.R": skin.eyeball_left * _MIRROR}
+    joints |= {name: _middle(skin.parts[name]) for name in ("teeth.upper", "teeth.lower")}
+    tongue = skin.parts["tongue"]
+    back, tip = tongue[:, 2].min(), tongue[:, 2].max()
+    for name, share in TONGUE.items():
+        depth = back + share * (tip - back)
+        near = np.abs(tongue[:, 2] - depth) < 0.15 * (tip - back)
+        joints[name] = np.array([0.0, tongue[near, 1].mean(), depth])
+    return np.array([joints[name] for name in ATTACHMENT_NAMES])
+
+
+def _middle(points: np.ndarray) -> np.ndarray:
+    return 0.5 * (points.min(axis=0) + points.max(axis=0)) * np.array([0, 1, 1])
 
 
 def _on_skin(surface: Surface, spot: Spot) -> np.ndarray:

@@ -6,11 +6,11 @@ from rigface.rig.heat import heat_weights, surface_distances
 from rigface.rig.skeleton import BONE_NAMES, BONE_PARENTS, GROUP_BONES, mirror_indices
 
 # Bone heat's contrast: 1 is Pinocchio's, more keeps weights closer to their bone.
-SHARPNESS = 2.0
+SHARPNESS = 3.0
 # Metres that an ear's heat has to travel before it leaves the ear.
 EAR_DELAY = 0.015
 # Share that a group bone takes of what its children hold.
-GROUP_SHARE = 0.05
+GROUP_SHARE = 0.03
 
 
 def initial_weights(skin, placement) -> np.ndarray:
@@ -44,22 +44,18 @@ def _seeds(skin, placement, bone: int):
 def _group_area(skin, name: str) -> np.ndarray | None:
     """Skin that only a group bone can carry: scalp, nape, mouth bag, eye socket; ears as wholes."""
     x, y, z = skin.vertices.T
-    inner = ~skin.outer_verts
-    side = x if name.endswith(".L") else -x
+    outer, side = skin.outer_verts, x if name.endswith(".L") else -x
     if name == "head":
-        return skin.outer_verts & (y + 0.25 * np.minimum(-z, 0.16) > 0.085) | (
-            skin.outer_verts & (z < -0.1) & (y > 0.0)
-        )
+        crown = y + 0.25 * np.minimum(-z, 0.16) > 0.085
+        return outer & (crown | ((z < -0.1) & (y > 0.0)))
     if name == "root":
-        return skin.outer_verts & (z < -0.11) & (y < -0.055)
+        return outer & (z < -0.11) & (y < -0.055)
     if name == "mouth":
-        return inner & (np.abs(x) < 0.04) & (y < -0.045) & (z < 0.0)
+        return skin.regions["mouth_cavity"] & ~outer & (z < 0.0)
     if name in ("eye.L", "eye.R"):
-        return inner & (np.abs(side - 0.03) < 0.02) & (np.abs(y) < 0.02) & (z < 0.002)
+        return skin.regions["socket" + name[-2:]] & ~outer & (z < 0.002)
     if name in ("ear.L", "ear.R"):
-        area = np.zeros(len(x), dtype=bool)
-        area[skin.faces[skin.ear_region]] = True
-        return area & (side > 0.073)
+        return skin.regions["ears"] & (side > 0.073)
     if name == "nose":
-        return inner & (np.abs(x) < 0.016) & (y > -0.042) & (y < -0.02) & (z > 0)
+        return ~outer & (np.abs(x) < 0.016) & (y > -0.042) & (y < -0.02) & (z > 0)
     return None

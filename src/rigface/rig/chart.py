@@ -10,12 +10,11 @@ from torch import Tensor
 _ON_EDGE = 1e-12
 
 
-def barycentric(
-    point: Float[Tensor, "*batch 2"],
-    a: Float[Tensor, "*batch 2"],
-    b: Float[Tensor, "*batch 2"],
-    c: Float[Tensor, "*batch 2"],
-) -> Float[Tensor, "*batch 3"]:
+ChartPoints = Float[Tensor, "*#batch 2"] | Float[np.ndarray, "*#batch 2"]
+Barycentrics = Float[Tensor, "*batch 3"] | Float[np.ndarray, "*batch 3"]
+
+
+def barycentric(point: ChartPoints, a: ChartPoints, b: ChartPoints, c: ChartPoints) -> Barycentrics:
     """(alpha, beta, gamma) of a point in the triangle ABC: 1 at A, B, C in turn (Eq. 2, 3).
 
     Differentiable; works on torch tensors and numpy arrays alike. Outside, some are negative.
@@ -24,8 +23,9 @@ def barycentric(
     ac, bc, pc = a - c, b - c, point - c
     alpha = _cross(pb, cb) / _cross(ab, cb)
     beta = _cross(pc, ac) / _cross(bc, ac)
-    stack = torch.stack if isinstance(alpha, Tensor) else np.stack
-    return stack([alpha, beta, 1 - alpha - beta], -1)
+    if isinstance(alpha, Tensor):
+        return torch.stack([alpha, beta, 1 - alpha - beta], dim=-1)
+    return np.stack([alpha, beta, 1 - alpha - beta], axis=-1)
 
 
 def _cross(p, q):
@@ -67,6 +67,8 @@ class ChartLocator:
         Non-finite points are treated as the chart's origin, so the answer is never NaN.
         """
         points = np.nan_to_num(np.asarray(points, dtype=np.float64), posinf=0.0, neginf=0.0)
+        if len(points) == 0:
+            return np.zeros(0, dtype=int), np.zeros((0, 3))
         face, bary = self._inside(points)
         outside = np.flatnonzero(face < 0)
         if len(outside):
@@ -81,7 +83,7 @@ class ChartLocator:
             face_ids.append(ids[np.concatenate([np.asarray(h, dtype=int) for h in hits])])
         which, candidate = np.concatenate(point_ids), np.concatenate(face_ids)
         a, b, c = (self._corners[candidate, corner] for corner in range(3))
-        bary = barycentric(points[which], a, b, c)
+        bary = np.asarray(barycentric(points[which], a, b, c))
         holds = (bary >= -_ON_EDGE).all(axis=-1)
         which, candidate, bary = which[holds], candidate[holds], bary[holds]
         order = np.lexsort((candidate, which))

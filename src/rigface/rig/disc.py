@@ -78,19 +78,20 @@ def slim(
     gradients: Float[np.ndarray, "faces 2 3"],
     weight: Float[np.ndarray, " faces"],
     fixed: Int[np.ndarray, " fixed"],
-    mirror: Int[np.ndarray, " verts"],
+    mirror: Int[np.ndarray, " verts"] | None = None,
     steps: int = 40,
 ) -> Float[np.ndarray, "verts 2"]:
     """Lower the weighted symmetric Dirichlet energy |J|^2 + |J^-1|^2 without flipping a triangle.
 
-    The chart stays symmetric, u(mirror v) = (-u, v)(v), and `fixed` vertices stay where they are.
+    `fixed` vertices stay where they are. With `mirror`, a symmetric chart stays symmetric: the
+    chart of a mirrored vertex is (-u, v).
     """
     free = np.setdiff1d(np.arange(len(chart)), fixed)
     operator = _stack_gradients(faces, gradients, len(chart))
     energy = _energy(jacobians(chart, faces, gradients), weight)
     for _ in range(steps):
         target = _slim_target(chart, faces, gradients, weight, operator, free)
-        step = symmetric_chart(target, mirror) - chart
+        step = (target if mirror is None else symmetric_chart(target, mirror)) - chart
         length = min(1.0, 0.8 * _longest_step(chart, step, faces))
         while length > 1e-8:
             trial = chart + length * step

@@ -9,7 +9,7 @@ from functools import reduce
 
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 from rigface.geometry.mesh import boundary_edges, unique_edges
 
@@ -59,9 +59,7 @@ def subdivide_uv(
     return operator, fine
 
 
-def split_faces(
-    faces: Int[np.ndarray, "faces 3"], verts: int
-) -> Int[np.ndarray, "fine_faces 3"]:
+def split_faces(faces: Int[np.ndarray, "faces 3"], verts: int) -> Int[np.ndarray, "fine_faces 3"]:
     """Each triangle into four; edge midpoints are numbered from `verts` in `unique_edges` order."""
     edges = unique_edges(faces)
     key = edges[:, 0] * (faces.max() + 1) + edges[:, 1]
