@@ -1,5 +1,8 @@
 """Names of landmarks lead to iBUG numbers, whatever their spelling."""
 
+import re
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -42,3 +45,15 @@ def test_numbers_follow_the_names():
     assert marks.ibug.tolist() == [30, 8]
     with pytest.raises(AssertionError, match="once"):
         Landmarks(("ibug.30", "ibug.30"), np.zeros((2, 3)))
+
+
+def test_the_documented_table_is_complete():
+    page = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
+    for name, index in COMMON_NAMES.items():
+        (row,) = [
+            line for line in page.splitlines() if line.startswith("|") and f"`{name}`" in line
+        ]
+        names = re.findall(r"`(\w+)`", row.split("|")[1])
+        numbers = [int(number) for number in row.split("|")[2].split(",")]
+        assert dict(zip(names, numbers, strict=True))[name] == index
+    assert all(f"`{name}`" in page for name in SYNONYMS)
