@@ -18,9 +18,9 @@ class Row:
 
     what: str
     on: str
-    value: float
+    value: float | int
     unit: str
-    limit: float | None = None
+    limit: float | int | None = None
     better: Literal["lower", "higher"] = "lower"
 
     @property
@@ -134,7 +134,7 @@ def markdown(report: Report) -> str:
     return "\n".join(lines)
 
 
-def format_number(value: float) -> str:
+def format_number(value: float | int) -> str:
     """Three significant digits, no exponent, integers as they are."""
     if not math.isfinite(value):
         return "not measured" if math.isnan(value) else "infinite"

@@ -29,6 +29,8 @@ def closest_on_mesh(
     The face itself is chosen in float32 after centring, so at most 1e-7 of the mesh's size is at
     stake where two faces are equally close.
     """
+    if len(points) == 0:
+        return ClosestOnMesh(np.zeros(0, np.int64), np.zeros((0, 3)), points, np.zeros(0))
     centre = vertices.mean(axis=0)
     surface = Surface(torch.from_numpy(vertices - centre), torch.from_numpy(faces))
     face = surface.closest(torch.from_numpy(points - centre)).face.numpy()

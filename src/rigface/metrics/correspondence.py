@@ -2,8 +2,8 @@
 
 Two meshes A and B of one topology give exact correspondences. The template is registered to both
 without knowing of them; a vertex of A is then carried through the template: to the closest place
-on the fit to A, to the same place on the fit to B, to the closest point of B. Its distance from
-the vertex of B with the same number is the correspondence error.
+on the fit to A, then to the same place on the fit to B. Its distance from the vertex of B with the
+same number is the correspondence error.
 """
 
 from dataclasses import dataclass
@@ -31,27 +31,28 @@ class CorrespondenceErrors:
     """Their closest place on the fit to A is outer skin, not its rim, within 3 mm."""
 
     @property
-    def counted(self) -> Bool[np.ndarray, " verts"]:
-        """What the mean is taken over."""
-        return self.region & self.covered
-
-    @property
-    def share(self) -> float:
-        """Counted vertices over those of the region; a low value makes the mean worthless."""
-        return float(self.counted.sum() / max(self.region.sum(), 1))
-
-    @property
     def mean(self) -> float:
-        return float(self.mm[self.counted].mean()) if self.counted.any() else float("nan")
+        """Over the whole region, covered or not: nothing is dropped after looking at the fit."""
+        return _mean(self.mm[self.region])
 
     @property
-    def mean_all(self) -> float:
-        """Over the whole region, covered or not."""
-        return float(self.mm[self.region].mean()) if self.region.any() else float("nan")
+    def mean_covered(self) -> float:
+        return _mean(self.mm[self.region & self.covered])
+
+    @property
+    def mean_everywhere(self) -> float:
+        """Over all vertices of the mesh, its border and what lies beyond the region too."""
+        return _mean(self.mm)
 
     @property
     def p95(self) -> float:
-        return float(np.percentile(self.mm[self.counted], 95)) if self.counted.any() else np.nan
+        """Over the whole region."""
+        return float(np.percentile(self.mm[self.region], 95)) if self.region.any() else np.nan
+
+    @property
+    def coverage(self) -> float:
+        """Share of the region's vertices that are covered by the fit to A."""
+        return _mean(self.covered[self.region])
 
 
 def correspondence_errors(
@@ -60,13 +61,13 @@ def correspondence_errors(
     outer: OuterSurface,
     nose_tip: Float[np.ndarray, "3"],
     radius: float = REGION_RADIUS,
-    to_surface: bool = True,
+    to_surface: bool = False,
 ) -> CorrespondenceErrors:
     """Errors of A carried to B through the outer skin of two fits of the same topology.
 
     Each fit lies in the frame of its own mesh, all in metres; `nose_tip` is A's. With
-    `to_surface` the last step goes to the closest point of B, as in plain closest-point
-    registration; without it the place on the fit itself is compared.
+    `to_surface` the carried point is moved on to the closest point of B before it is compared,
+    which forgives the part of the error along the normal.
 
     Raises ValueError if the meshes do not share their faces.
     """
@@ -79,7 +80,7 @@ def correspondence_errors(
     if to_surface:
         carried = closest_on_mesh(carried, b.vertices, b.faces).point
     error = np.linalg.norm(carried - b.vertices, axis=1)
-    # Skin faces come first in an outer surface, so their numbers agree.
+    # The skin comes first in an outer surface, so the face numbers agree.
     covered = outer.on_skin(found.face, found.bary) & (found.distance <= COVERED)
     return CorrespondenceErrors(error * _MM, _region(a, nose_tip, radius), covered)
 
@@ -88,3 +89,7 @@ def _region(mesh: Mesh, nose_tip: np.ndarray, radius: float) -> np.ndarray:
     inside = np.linalg.norm(mesh.vertices - nose_tip, axis=1) <= radius
     inside[boundary_edges(mesh.faces).ravel()] = False
     return inside
+
+
+def _mean(values: np.ndarray) -> float:
+    return float(values.mean()) if len(values) else float("nan")

@@ -40,7 +40,7 @@ class ErrorSamples:
 
     @property
     def p95(self) -> float:
-        return self.percentile(95)
+        return self.percentile(95.0)
 
     @property
     def max(self) -> float:
@@ -51,7 +51,7 @@ class ErrorSamples:
         """Share of the points that are covered, 0 to 1."""
         return _or_nan(np.mean, self.covered.astype(float))
 
-    def percentile(self, share: float) -> float:
+    def percentile(self, share: float | int) -> float:
         """Millimetres that `share` percent of the points do not exceed."""
         return float(np.percentile(self.mm, share)) if len(self.mm) else float("nan")
 
