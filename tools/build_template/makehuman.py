@@ -14,12 +14,13 @@ import numpy as np
 from PIL import Image
 
 METRES = 0.1
-HEAD_COLOURS = (
-    (90, 86, 255),  # head
-    (253, 249, 16),  # eye cavity R
-    (249, 108, 136),  # eye cavity L
-    (112, 172, 255),  # mouth cavity
-)
+SEGMENTATION = "segmentation/body_parts_segmentation.png"
+CAVITY_COLOURS = {
+    "socket.R": (253, 249, 16),
+    "socket.L": (249, 108, 136),
+    "mouth": (112, 172, 255),
+}
+HEAD_COLOURS = ((90, 86, 255), *CAVITY_COLOURS.values())
 PART_GROUPS = {
     "eyeball.L": "helper-l-eye",
     "eyeball.R": "helper-r-eye",
@@ -51,6 +52,8 @@ class HeadSource:
     vertices: np.ndarray
     """(verts, 3) raw base mesh, metres, MakeHuman's origin."""
     faces: np.ndarray
+    skin_quads: np.ndarray
+    """(quads, 4) the artist's polygons of the skin."""
     uv: np.ndarray
     uv_faces: np.ndarray
     vertex_runs: dict[str, slice]
@@ -60,7 +63,7 @@ class HeadSource:
 
     @cached_property
     def index_of_base(self) -> np.ndarray:
-        """(base verts,) our index of each vertex of base.obj, -1 where it is no part of the head."""
+        """(base verts,) our index of each vertex of base.obj, -1 for what is no part of us."""
         out = np.full(self.base_count, -1)
         out[self.base] = np.arange(len(self.base))
         return out
@@ -100,6 +103,7 @@ def read_head(folder: Path) -> HeadSource:
         base=ids,
         vertices=vertices[ids],
         faces=flat[corners[..., 0]],
+        skin_quads=flat[pieces["skin"][..., 0]],
         uv=uv[uv_ids],
         uv_faces=uv_faces.reshape(-1, 3),
         vertex_runs=vertex_runs,
@@ -128,7 +132,7 @@ def sample_texture(path: Path, uv: np.ndarray) -> np.ndarray:
 
 
 def _is_head(folder: Path, centres: np.ndarray) -> np.ndarray:
-    colours = sample_texture(folder / "segmentation/body_parts_segmentation.png", centres)
+    colours = sample_texture(folder / SEGMENTATION, centres)
     return (colours[:, None] == np.array(HEAD_COLOURS)).all(-1).any(-1)
 
 

@@ -1,4 +1,4 @@
-"""The neutral head everything starts from: skin, eyeballs, teeth, tongue, and what is known of it."""
+"""The neutral head everything starts from: skin, eyeballs, teeth, tongue, and their anatomy."""
 
 from dataclasses import dataclass
 
@@ -80,9 +80,10 @@ class Template:
     """skin, eyeball.L, eyeball.R, teeth.upper, teeth.lower, tongue."""
     regions: dict[str, Bool[np.ndarray, " verts"]]
     """Vertex masks. Disjoint outer-face regions: forehead, brows, eyes, nose, cheeks, lips, jaw,
-    ears. Others: scalp, neck, outer (skin seen from outside), face (outer skin that a face scan
-    shows: the eight regions without the ears), inner (mouth cavity, eye sockets, nostrils),
-    mouth_cavity, socket.L, socket.R, lid_rim.L, lid_rim.R, lip_ring (visible lip border)."""
+    ears; with scalp and neck they make up `outer` (skin seen from outside). Others: face (outer
+    skin that a face scan shows: the eight regions without the ears), inner (the rest of the skin:
+    mouth_cavity, socket.L, socket.R, nostrils), lid_rim.L, lid_rim.R (where lid meets eyeball)
+    and lip_ring (where lip meets lip), the last rings of `outer`."""
     mirror: Int[np.ndarray, " verts"]
     """Vertex on the other side, for all parts; an involution."""
     expressions: SparseShapes
