@@ -78,8 +78,9 @@ def test_regions_partition_the_samples():
     assert set(parts) == {"nose", "cheeks"}
     assert sum(len(part.mm) for part in parts.values()) == len(errors.mm)
     rows = errors.region_rows()
-    assert sum(row["share"] for row in rows) == pytest.approx(1)
-    weighted = sum(row["share"] * row["mean_mm"] for row in rows)
+    shares = [float(row["share"]) for row in rows]
+    assert sum(shares) == pytest.approx(1)
+    weighted = np.dot(shares, [float(row["mean_mm"]) for row in rows])
     assert weighted == pytest.approx(errors.mean)
 
 

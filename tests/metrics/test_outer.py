@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from toy_heads import toy_head, toy_outer
 
-from rigface.geometry.mesh import boundary_edges
+from rigface.geometry.mesh import boundary_edges, unique_edges
 from rigface.metrics.outer import label_surface, outer_surface
-from rigface.rig.subdivision import subdivide
+from rigface.rig.subdivision import split_faces, subdivide
 from rigface.rig.template_io import load_template
 
 
@@ -61,13 +61,22 @@ def test_outer_surface_of_the_template(template):
 def test_outer_surface_at_a_level_of_detail_is_the_same_one_refined(template, levels):
     coarse, fine = outer_surface(template), outer_surface(template, levels)
     skin = template.parts["skin"]
-    operator, _ = subdivide(template.mesh.faces[skin.faces], levels, skin.vertices.stop)
-    refined = operator @ template.mesh.vertices[skin.vertices]
-    vertices = np.concatenate([refined, template.mesh.vertices[skin.vertices.stop :]])
-    assert fine.skin.sum() == 4**levels * coarse.skin.sum()
-    assert np.array_equal(vertices[fine.faces[~fine.skin]],
-                          template.mesh.vertices[coarse.faces[~coarse.skin]])  # fmt: skip
-    middle = vertices[fine.skin_faces].mean(axis=1).reshape(-1, 4**levels, 3).mean(axis=1)
-    coarse_middle = template.mesh.vertices[coarse.skin_faces].mean(axis=1)
-    assert np.abs(middle - coarse_middle).max() < 0.002
+    vertices, faces = template.mesh.vertices[skin.vertices], template.mesh.faces[skin.faces]
+    for _ in range(levels):
+        edges = unique_edges(faces)
+        faces = split_faces(faces, len(vertices))
+        vertices = np.concatenate([vertices, vertices[edges].mean(axis=1)])
+    vertices = np.concatenate([vertices, template.mesh.vertices[skin.vertices.stop :]])
+    balls = template.mesh.vertices[coarse.faces[~coarse.skin]]
+    assert np.array_equal(vertices[fine.faces[~fine.skin]], balls)
+    children = vertices[fine.skin_faces].mean(axis=1).reshape(-1, 4**levels, 3)
+    parents = template.mesh.vertices[coarse.skin_faces].mean(axis=1)
+    assert np.allclose(children.mean(axis=1), parents)
     assert np.array_equal(fine.region[fine.skin][:: 4**levels], coarse.region[coarse.skin])
+
+
+def test_face_numbers_are_those_of_the_level_of_detail(template):
+    skin = template.parts["skin"]
+    _, faces = subdivide(template.mesh.faces[skin.faces], 1, skin.vertices.stop)
+    fine = outer_surface(template, 1).skin_faces
+    assert set(map(tuple, fine.tolist())) <= set(map(tuple, faces.tolist()))

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from rigface.geometry.mesh import boundary_edges
-from rigface.rig.subdivision import subdivide
+from rigface.geometry.mesh import boundary_edges, unique_edges
+from rigface.rig.subdivision import split_faces
 from rigface.rig.template import Template
 
 REGIONS = ("forehead", "brows", "eyes", "nose", "cheeks", "lips", "jaw", "ears", "scalp", "neck")
@@ -60,16 +60,15 @@ def outer_surface(template: Template, levels: int = 0) -> OuterSurface:
     outer = template.regions["outer"][faces].all(axis=1)
     balls = [template.mesh.faces[template.parts[f"eyeball.{side}"].faces] for side in "LR"]
     region = _face_regions(template, faces[outer])
-    shift = 0
-    if levels:
-        operator, fine = subdivide(faces, levels, skin.vertices.stop)
-        children = 4**levels
-        faces = fine.reshape(len(faces), children, 3)[outer].reshape(-1, 3)
-        region = np.repeat(region, children)
-        shift = int(operator.get_shape()[0]) - skin.vertices.stop
-    else:
-        faces = faces[outer]
-    return label_surface(faces, np.concatenate(balls) + shift, region)
+    count = coarse_count = skin.vertices.stop
+    for _ in range(levels):
+        edges = len(unique_edges(faces))
+        faces = split_faces(faces, count)
+        count += edges
+    children = 4**levels
+    faces = faces[np.repeat(outer, children)]
+    balls = np.concatenate(balls) + (count - coarse_count)
+    return label_surface(faces, balls, np.repeat(region, children))
 
 
 def label_surface(
