@@ -43,6 +43,7 @@ fi
 
 say "npm packages"
 PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1 npm ci --prefix clients --no-audit --no-fund --silent
+npm ci --prefix tools/web --no-audit --no-fund --silent
 
 if ! "$cache/bpy-venv/bin/python" -c "import bpy; assert bpy.app.version_string.startswith('$bpy_version')" \
     2>/dev/null; then
