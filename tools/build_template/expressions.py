@@ -90,9 +90,7 @@ def _clear_left_eye(
     return clear_facets(lid, eye.faces, ball, eye.movable) - rest
 
 
-def _gaze(
-    raw: np.ndarray, offset: np.ndarray, rest: np.ndarray, pupil: np.ndarray
-) -> np.ndarray:
+def _gaze(raw: np.ndarray, offset: np.ndarray, rest: np.ndarray, pupil: np.ndarray) -> np.ndarray:
     """Offsets of a pure rotation about the ball's centre by the angle the pupil turns."""
     centre = fit_ball(raw).centre
     before = unit((raw[pupil] - centre).mean(axis=0))

