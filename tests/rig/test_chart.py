@@ -51,7 +51,9 @@ def test_barycentric_does_not_depend_on_winding(rng):
 def test_barycentric_gradient():
     corners = [torch.tensor(p, requires_grad=True) for p in (A, B, C)]
     point = torch.tensor([2.2, 1.4], dtype=torch.float64, requires_grad=True)
-    assert torch.autograd.gradcheck(barycentric, (point, *corners))
+    assert torch.autograd.gradcheck(
+        lambda *inputs: torch.as_tensor(barycentric(*inputs)), (point, *corners)
+    )
 
 
 # Two triangles share the edge (0, 2), a third hangs below.

@@ -99,7 +99,10 @@ def test_level_zero_is_the_identity(skin):
 
 def test_uv_midpoints_match_the_skin_faces(skin):
     template = load_template()
-    uv, uv_faces = template.mesh.uv, template.mesh.uv_faces[template.parts["skin"].faces]
+    uv, uv_faces = template.mesh.uv, template.mesh.uv_faces
+    assert uv is not None
+    assert uv_faces is not None
+    uv_faces = uv_faces[template.parts["skin"].faces]
     operator, fine = subdivide_uv(uv_faces, 1, len(uv))
     corners, expected = (operator @ uv)[fine], uv[uv_faces]
     a, b, c = (expected[:, i] for i in range(3))

@@ -2,7 +2,8 @@
 
 `at` is a point near the skin (x to the subject's left, y up, z out of the face; the origin lies
 between the eyeball centres). A missing x or z is found by looking at the head from the side or
-the front. The joint lies `depth` under that point, or at `pivot` for bones that carry others.
+the front. The joint lies `depth` under that point (half of the flesh where that is thinner), or at
+`pivot` for bones that carry others.
 """
 
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ BONES: dict[str, Spot] = {
     "nose": _front(0, -21, pivot=(0, -18, 8)),
     "mouth": _front(0, -53, pivot=(0, -68, 5)),
     "eye.L": _front(31, -8.5, pivot=(29.5, 0, 0)),
-    "eyebrow.L": _front(36, 22, pivot=(31, 16, 8)),
+    "eyebrow.L": _front(36, 22, pivot=(32, 20, 6)),
     # nose
     "nose_bridge_upper": _front(0, -3, 4),
     "nose_bridge": _front(0, -14, 4),
@@ -49,7 +50,7 @@ BONES: dict[str, Spot] = {
     "lip_lower_side.L": _front(12, -72.5, 3),
     # eye: four lid borders, two corners, socket, upper lid crease
     "eye_inner_upper.L": _front(25, 4, 2),
-    "eye_outer_upper.L": _front(37.5, 4.5, 2),
+    "eye_outer_upper.L": _front(37.5, 5.2, 1.8),
     "eye_outer_corner.L": _front(45.5, -1.5, 2),
     "eye_inner_lower.L": _front(24.5, -7, 2),
     "eye_outer_lower.L": _front(38, -7.2, 1.8),

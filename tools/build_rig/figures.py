@@ -1,6 +1,7 @@
 """Pictures for docs/rig.md: skeleton front and side, chart, weights. Needs matplotlib."""
 
 import colorsys
+import io
 from pathlib import Path
 
 import numpy as np
@@ -60,8 +61,7 @@ def draw_skeleton(skin, rig, folder: Path) -> None:
             _draw_bones(axes, rig, view, extent, in_detail=window is not None, close=close[view])
             axes.set_axis_off()
         figure.tight_layout(pad=0)
-        figure.savefig(folder / f"rig_skeleton_{view}.png", dpi=60)
-        plt.close(figure)
+        _save(plt, figure, folder / f"rig_skeleton_{view}.png", 60)
 
 
 def _draw_bones(axes, rig, view, extent, in_detail: bool, close) -> None:
@@ -140,8 +140,7 @@ def draw_chart(skin, rig, folder: Path) -> None:
             if not name.endswith(".R") and inside and half < whole:
                 axes.annotate(name, point, (2, 2), textcoords="offset points", fontsize=8)
     figure.tight_layout()
-    figure.savefig(folder / "rig_chart.png", dpi=60)
-    plt.close(figure)
+    _save(plt, figure, folder / "rig_chart.png", 60)
 
 
 def draw_weights(skin, rig, folder: Path) -> None:
@@ -166,8 +165,7 @@ def draw_weights(skin, rig, folder: Path) -> None:
             axes.set_title(f"{name}: {title}", fontsize=11)
             axes.set_axis_off()
     figure.tight_layout()
-    figure.savefig(folder / "rig_weights.png", dpi=55)
-    plt.close(figure)
+    _save(plt, figure, folder / "rig_weights.png", 55)
 
 
 def draw_gaussians(skin, rig, folder: Path) -> None:
@@ -197,8 +195,7 @@ def draw_gaussians(skin, rig, folder: Path) -> None:
     axes.set_ylim(v - half, v + half)
     axes.set_aspect("equal")
     figure.tight_layout()
-    figure.savefig(folder / "rig_gaussians.png", dpi=60)
-    plt.close(figure)
+    _save(plt, figure, folder / "rig_gaussians.png", 60)
 
 
 def _bone_colours(count: int) -> np.ndarray:
@@ -215,3 +212,13 @@ def _pyplot():
     import matplotlib.pyplot as plt
 
     return plt
+
+
+def _save(plt, figure, path: Path, dpi: int) -> None:
+    """A palette picture: a third of the bytes."""
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    figure.savefig(buffer, dpi=dpi)
+    plt.close(figure)
+    Image.open(buffer).convert("RGB").quantize(128).save(path, optimize=True)

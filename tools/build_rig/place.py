@@ -29,6 +29,7 @@ def place_bones(skin) -> Placement:
     """Cast the authored left and midline spots, mirror the rest."""
     outer = np.flatnonzero(skin.outer_faces)
     surface = Surface(torch.tensor(skin.vertices), torch.tensor(skin.faces[outer]))
+    whole = Surface(torch.tensor(skin.vertices), torch.tensor(skin.faces))
     placed: dict[str, tuple[int, np.ndarray, np.ndarray]] = {}
     for name in BONE_NAMES:
         if name.endswith(".R"):
@@ -36,7 +37,9 @@ def place_bones(skin) -> Placement:
         spot = BONES[name]
         point = _on_skin(surface, spot)
         face, bary = _interior_anchor(surface, outer, skin, point)
-        joint = np.array(spot.pivot) * _MM if spot.pivot else _under(skin, face, bary, spot, name)
+        joint = np.array(spot.pivot) * _MM if spot.pivot else _under(skin, whole, face, bary, spot)
+        if opposite_name(name) == name:
+            joint[0] = 0.0
         placed[name] = (face, bary, joint)
         if name.endswith(".L"):
             placed[opposite_name(name)] = _mirrored(skin, *placed[name])
@@ -90,15 +93,17 @@ def _interior_anchor(surface, outer, skin, point) -> tuple[int, np.ndarray]:
     return face, bary - excess
 
 
-def _under(skin, face: int, bary: np.ndarray, spot: Spot, name: str) -> np.ndarray:
+def _under(skin, whole: Surface, face: int, bary: np.ndarray, spot: Spot) -> np.ndarray:
+    """Along the inward normal by the wanted depth, or half of what there is: lids are thin."""
     corners = skin.faces[face]
-    normal = bary @ vertex_normals(skin.vertices, skin.faces)[corners]
+    smooth = bary @ vertex_normals(skin.vertices, skin.faces)[corners]
     flat = face_normals(skin.vertices, skin.faces[[face]])[0]
-    normal = normal / np.linalg.norm(normal) + flat
-    joint = bary @ skin.vertices[corners] - normal / np.linalg.norm(normal) * spot.depth * _MM
-    if opposite_name(name) == name:
-        joint[0] = 0.0
-    return joint
+    inwards = -(smooth / np.linalg.norm(smooth) + flat)
+    inwards /= np.linalg.norm(inwards)
+    anchor = bary @ skin.vertices[corners]
+    start = anchor + 2e-4 * inwards
+    _, free = whole.ray(torch.tensor(start[None]), torch.tensor(inwards[None]))
+    return anchor + inwards * min(spot.depth * _MM, 0.5 * (2e-4 + float(free[0])))
 
 
 def _mirrored(skin, face: int, bary: np.ndarray, joint: np.ndarray):
