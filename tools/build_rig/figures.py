@@ -165,7 +165,8 @@ def draw_weights(skin, rig, folder: Path) -> None:
             axes.set_title(f"{name}: {title}", fontsize=11)
             axes.set_axis_off()
     figure.tight_layout()
-    _save(plt, figure, folder / "rig_weights.png", 55)
+    figure.savefig(folder / "rig_weights.png", dpi=55)
+    plt.close(figure)
 
 
 def draw_gaussians(skin, rig, folder: Path) -> None:
@@ -215,10 +216,12 @@ def _pyplot():
 
 
 def _save(plt, figure, path: Path, dpi: int) -> None:
-    """A palette picture: a third of the bytes."""
+    """A palette picture: a third of the bytes. The octree keeps the few saturated pixels."""
     from PIL import Image
 
     buffer = io.BytesIO()
     figure.savefig(buffer, dpi=dpi)
     plt.close(figure)
-    Image.open(buffer).convert("RGB").quantize(128).save(path, optimize=True)
+    Image.open(buffer).convert("RGB").quantize(256, Image.Quantize.FASTOCTREE).save(
+        path, optimize=True
+    )
