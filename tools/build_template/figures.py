@@ -37,7 +37,8 @@ class View:
         """Column and row of a point."""
         at = point - self.centre
         scale = self.size / self.span
-        return self.size / 2 + scale * (at @ self.right), self.size / 2 - scale * at[1]
+        across, up = float(at @ self.right), float(at[1])
+        return self.size / 2 + scale * across, self.size / 2 - scale * up
 
     def draw(self, vertices: np.ndarray, faces: np.ndarray, colours: np.ndarray) -> Image.Image:
         """Shaded faces of the given colours on white."""
