@@ -2,11 +2,12 @@ import numpy as np
 import pytest
 from toy_heads import NOSE, toy_head, toy_outer, with_pocket
 
-from rigface.bench.peers import PEERS, amberg, icp, peer_start, peer_target, run_peer
+from rigface.bench.peers import PEERS, amberg, icp, measure_peer, peer_start, peer_target, run_peer
 from rigface.errors import MissingExtraError
 from rigface.geometry.mesh import Mesh
 from rigface.metrics.distance import points_to_mesh
 from rigface.metrics.outer import label_surface
+from rigface.metrics.region import face_region
 
 
 def mean_error(fit: np.ndarray, start: Mesh, target: Mesh) -> float:
@@ -50,13 +51,16 @@ def test_icp_finds_a_similarity(rng):
 def test_amberg_of_trimesh_comes_closer_than_the_start(case):
     pytest.importorskip("rtree")
     start, target = case
-    found = amberg(start, target, "stiff")
+    found = amberg(start, target, "annealed")
     assert found.vertices.shape == start.vertices.shape
     assert mean_error(found.vertices, start, target) < 0.5 * mean_error(
         start.vertices, start, target
     )
     assert found.variables == 12 * len(start.vertices)
     assert found.seconds > 0
+    errors, quality = measure_peer(found, start, face_region(target, NOSE, samples=1000))
+    assert errors.mean < 1
+    assert 0.1 * len(start.faces) < quality.triangles < 0.8 * len(start.faces)
 
 
 def test_meshmonk_comes_closer_than_the_start(case):

@@ -53,6 +53,8 @@ def test_outer_surface_of_the_template(template):
         [np.unique(template.mesh.faces[template.parts[f"eyeball.{s}"].faces]) for s in "LR"]
     )
     assert set(np.unique(outer.faces[~outer.skin])) == set(eyes)
+    assert template.regions["face"][outer.face_faces].any(axis=1).mean() > 0.99
+    assert 0.3 < len(outer.face_faces) / len(outer.skin_faces) < 0.9
     named = {outer.regions[index] for index in np.unique(outer.region)}
     assert {"nose", "lips", "eyes", "cheeks", "jaw", "forehead", "brows"} <= named
 

@@ -8,6 +8,7 @@ that our own fit starts from, and the part of the scan that can be seen from out
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import scipy.sparse as sp
@@ -19,15 +20,20 @@ from rigface.geometry.mesh import Mesh, face_normals, submesh, vertex_normals
 from rigface.geometry.similarity import Similarity, align_points
 from rigface.geometry.visibility import seen_from_outside
 from rigface.metrics.closest import closest_on_mesh
+from rigface.metrics.distance import ErrorSamples, scan_to_mesh
+from rigface.metrics.mesh_quality import MeshQuality, mesh_quality
+from rigface.metrics.outer import label_surface
+from rigface.metrics.region import FaceRegion
 
 TARGET_RADIUS = 0.14
 """Metres of scan around the nose tip that a peer gets; the face region ends at 0.095."""
 _MM = 1000.0
 
+_ANNEALING = (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001, 0.0005, 0.0002)
 AMBERG_SCHEDULES: dict[str, Sequence[Sequence[float]] | None] = {
     "defaults": None,
-    "stiff": [[0.1, 0, 0.5, 10], [0.05, 0, 0.5, 10], [0.02, 0, 0.5, 10]],
-    "annealed": [[s, 0, 0.5, 5] for s in (0.1, 0.05, 0.02, 0.01, 0.005, 0.002, 0.001)],
+    "annealed": [[stiffness, 0, 0.5, 5] for stiffness in _ANNEALING[:7]],
+    "long": [[stiffness, 0, 0.5, 5] for stiffness in _ANNEALING],
     "soft": [[0.02, 0, 0.5, 10], [0.005, 0, 0.5, 10], [0.001, 0, 0, 10], [0.0002, 0, 0, 10]],
 }
 """Stiffness, landmark weight, normal weight and iterations of each step; None: trimesh's own."""
@@ -155,10 +161,7 @@ def icp(start: Mesh, target: Mesh, steps: int = 50, trim: float = 0.9) -> PeerFi
 
 
 PEERS: dict[str, Callable[[Mesh, Mesh], PeerFit]] = {
-    "nricp_amberg defaults": lambda start, target: amberg(start, target, "defaults"),
-    "nricp_amberg stiff": lambda start, target: amberg(start, target, "stiff"),
-    "nricp_amberg annealed": lambda start, target: amberg(start, target, "annealed"),
-    "nricp_amberg soft": lambda start, target: amberg(start, target, "soft"),
+    **{f"nricp_amberg {name}": partial(amberg, schedule=name) for name in AMBERG_SCHEDULES},
     "meshmonk": meshmonk,
 }
 """The peers of the tables. Of the three schedules of nricp_amberg the best one counts."""
@@ -175,3 +178,16 @@ def run_peer(name: str, start: Mesh, target: Mesh) -> PeerFit | str:
     if not np.isfinite(fit.vertices).all():
         return f"{name} failed: it returned vertices that are not finite"
     return fit
+
+
+def measure_peer(fit: PeerFit, start: Mesh, region: FaceRegion) -> tuple[ErrorSamples, MeshQuality]:
+    """A peer's error over the face region and the soundness of its mesh, as for our own fits.
+
+    A peer has no eyeballs, so its skin alone is measured. Its triangles count within the radius of
+    the region only: what it does at the border of the scan further back is not held against it.
+    """
+    surface = label_surface(start.faces, np.zeros((0, 3), dtype=np.int64))
+    errors = scan_to_mesh(region, surface, fit.vertices)
+    near = np.linalg.norm(fit.vertices - region.nose_tip, axis=1) <= region.radius
+    faces = start.faces[near[start.faces].all(axis=1)]
+    return errors, mesh_quality(start.vertices, fit.vertices, faces)

@@ -9,7 +9,8 @@ from rigface.geometry.mesh import boundary_edges, unique_edges
 from rigface.rig.subdivision import split_faces
 from rigface.rig.template import Template
 
-REGIONS = ("forehead", "brows", "eyes", "nose", "cheeks", "lips", "jaw", "ears", "scalp", "neck")
+FACE_REGIONS = ("forehead", "brows", "eyes", "nose", "cheeks", "lips", "jaw")
+REGIONS = (*FACE_REGIONS, "ears", "scalp", "neck")
 EYEBALLS, OTHER = "eyeballs", "other"
 _ON_EDGE = 1e-9
 
@@ -31,6 +32,12 @@ class OuterSurface:
     """Edge k (from corner k to k + 1) bounds the outer skin: neck, lids, lips, nostrils."""
     rim_corner: Bool[np.ndarray, "faces 3"]
     """Corner k lies on such an edge, of this face or of another."""
+
+    @property
+    def face_faces(self) -> Int[np.ndarray, "face_faces 3"]:
+        """The part of the skin that a face scan shows: no ears, scalp or neck."""
+        shown = [index for index, name in enumerate(self.regions) if name in FACE_REGIONS]
+        return self.faces[self.skin & np.isin(self.region, shown)]
 
     @property
     def skin_faces(self) -> Int[np.ndarray, "skin_faces 3"]:
