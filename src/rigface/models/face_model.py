@@ -1,6 +1,6 @@
 """What every face model offers: parameters to skin vertices, and that map's derivative."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import scipy.sparse as sp
 from jaxtyping import Float, Int
@@ -9,10 +9,12 @@ from torch import Tensor
 from rigface.models.parameters import ParameterTable
 
 
+@runtime_checkable
 class VertexJacobian(Protocol):
     """d vertices / d parameters at one state, as an operator that is never formed densely."""
 
-    vertices: Float[Tensor, "verts 3"]
+    @property
+    def vertices(self) -> Float[Tensor, "verts 3"]: ...
 
     def jvp(self, step: Float[Tensor, " params"]) -> Float[Tensor, "verts 3"]:
         """Vertex motion of a parameter step, to first order."""
@@ -27,12 +29,16 @@ class VertexJacobian(Protocol):
         ...
 
 
+@runtime_checkable
 class FaceModel(Protocol):
     """A differentiable map from named parameters to skin vertices in model space (metres)."""
 
-    name: str
-    table: ParameterTable
-    faces: Int[Tensor, "faces 3"]
+    @property
+    def name(self) -> str: ...
+    @property
+    def table(self) -> ParameterTable: ...
+    @property
+    def faces(self) -> Int[Tensor, "faces 3"]: ...
 
     def vertices(self, x: Float[Tensor, "*batch params"]) -> Float[Tensor, "*batch verts 3"]:
         """Skin vertices; zero parameters give the rest shape."""

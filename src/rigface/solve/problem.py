@@ -1,7 +1,7 @@
 """What a solver sees of an energy: values, gradients and a Gauss-Newton matrix, nothing else."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from jaxtyping import Float
 from torch import Tensor
@@ -16,6 +16,7 @@ class Quadratic:
     hessian: Float[Tensor, "params params"]
 
 
+@runtime_checkable
 class Problem(Protocol):
     """An energy with its discrete choices frozen, so that steps are judged on equal terms."""
 
@@ -28,6 +29,7 @@ class Problem(Protocol):
         ...
 
 
+@runtime_checkable
 class GradientProblem(Protocol):
     """An energy for first-order solvers."""
 

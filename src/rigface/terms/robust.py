@@ -1,12 +1,13 @@
 """Robust kernels rho(s) of a squared residual s, and their weights rho'(s)."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
 
 
+@runtime_checkable
 class Kernel(Protocol):
     """rho(0) = 0, rho'(0) = 1; residuals are already divided by their sigma."""
 

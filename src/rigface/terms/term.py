@@ -1,7 +1,7 @@
 """The contract of an energy term: refresh freezes what is discrete, the frozen part is smooth."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import scipy.sparse as sp
@@ -18,6 +18,7 @@ class VertexQuadratic:
     """(3 verts, 3 verts), symmetric, positive semi-definite (Gauss-Newton)."""
 
 
+@runtime_checkable
 class VertexTerm(Protocol):
     """A frozen energy of the posed skin vertices (world frame, metres)."""
 
@@ -34,6 +35,7 @@ class VertexTerm(Protocol):
         ...
 
 
+@runtime_checkable
 class ParameterTerm(Protocol):
     """A frozen energy of the parameters alone, with a diagonal Hessian."""
 
