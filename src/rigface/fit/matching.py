@@ -30,19 +30,37 @@ class MatchRule:
     """Weight of the model-to-scan pairs relative to the scan-to-model ones."""
 
 
-class Matcher:
-    """Finds pairs between a scan target and a head in the template's topology."""
+@dataclass(frozen=True)
+class SkinTopology:
+    """Which part of a model's skin a scan can show."""
 
-    def __init__(self, template: Template, target: ScanTarget):
-        self.target = target
+    faces: Int[np.ndarray, "faces 3"]
+    outer: Bool[np.ndarray, " verts"]
+    """Seen from outside."""
+    face: Bool[np.ndarray, " verts"]
+    """Outer skin that every face scan shows; these vertices look for the scan themselves."""
+
+    @staticmethod
+    def of_template(template: Template) -> "SkinTopology":
+        """The template's skin."""
         skin = template.parts["skin"]
-        self.faces = np.ascontiguousarray(template.mesh.faces[skin.faces])
-        outer = template.regions["outer"][skin.vertices]
-        self.outer_faces = np.flatnonzero(outer[self.faces].all(axis=1))
-        self.searched = np.ascontiguousarray(self.faces[self.outer_faces])
-        self.rim = np.zeros(len(outer), dtype=bool)
+        return SkinTopology(
+            np.ascontiguousarray(template.mesh.faces[skin.faces]),
+            template.regions["outer"][skin.vertices],
+            template.regions["face"][skin.vertices],
+        )
+
+
+class Matcher:
+    """Finds pairs between a scan target and a model's skin."""
+
+    def __init__(self, topology: SkinTopology, target: ScanTarget):
+        self.target = target
+        self.faces = topology.faces
+        self.searched = np.ascontiguousarray(self.faces[topology.outer[self.faces].all(axis=1)])
+        self.rim = np.zeros(len(topology.outer), dtype=bool)
         self.rim[boundary_edges(self.searched).ravel()] = True
-        self.looking = np.flatnonzero(template.regions["face"][skin.vertices] & ~self.rim)
+        self.looking = np.flatnonzero(topology.face & ~self.rim)
         self._surface: Surface | None = None
 
     def match(self, vertices: Float[np.ndarray, "verts 3"], rule: MatchRule) -> "Matches":

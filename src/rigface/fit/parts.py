@@ -5,6 +5,7 @@ with the lip ring. Then eyeballs and teeth retreat into the head until nothing c
 a blink and with the jaw open; blink offsets are lifted off the ball where they would enter it.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -39,10 +40,17 @@ def assemble_head(
     template: Template,
     skin: Float[np.ndarray, "skin 3"],
     skin_linear: Float[np.ndarray, "skin 3 3"],
+    closure: Mapping[str, float] | None = None,
 ) -> Head:
-    """Put the parts into a fitted skin. `skin_linear` maps template offsets to this head's."""
-    moved = _follow(template, skin)
+    """Put the parts into a fitted skin. `skin_linear` maps template offsets to this head's.
+
+    `closure` tells which lids the skin itself has closed already (eyeBlink* weights): the rest of
+    the way is all that the blink shapes keep.
+    """
+    closed = {name: w for name, w in (closure or {}).items() if name.startswith("eyeBlink")}
+    moved = _follow(template, skin, closed)
     shapes = _carry_offsets(template, skin_linear, moved)
+    shapes = _shorten(shapes, closed)
     head = Head(_vertices(template, skin, moved), shapes, moved)
     for side in "LR":
         head = _clear_eyeball(template, head, side)
@@ -62,7 +70,9 @@ def contact_counts(template: Template, head: Head) -> dict[str, int]:
     """Crossing triangle pairs of lids with eyeballs and lips with teeth, over rest, blink, jaw."""
     lids = skin_faces_touching(template, ("eyes", "lid_rim.L", "lid_rim.R"))
     lips = skin_faces_touching(template, ("lips", "lip_ring"))
-    balls = np.concatenate([template.mesh.faces[template.parts[f"eyeball.{s}"].faces] for s in "LR"])
+    balls = np.concatenate(
+        [template.mesh.faces[template.parts[f"eyeball.{s}"].faces] for s in "LR"]
+    )
     teeth = np.concatenate(
         [template.mesh.faces[template.parts[f"teeth.{row}"].faces] for row in ("upper", "lower")]
     )
@@ -74,8 +84,21 @@ def contact_counts(template: Template, head: Head) -> dict[str, int]:
     return count
 
 
-def _follow(template: Template, skin: np.ndarray) -> dict[str, Similarity]:
-    rest = template.mesh.vertices
+def _shorten(shapes: SparseShapes, closed: Mapping[str, float]) -> SparseShapes:
+    offsets = shapes.offsets.copy()
+    for name, weight in closed.items():
+        run = shapes.names.index(name)
+        offsets[shapes.starts[run] : shapes.starts[run + 1]] *= 1 - weight
+    return replace(shapes, offsets=offsets)
+
+
+def _follow(
+    template: Template, skin: np.ndarray, closed: Mapping[str, float]
+) -> dict[str, Similarity]:
+    rest = template.mesh.vertices.copy()
+    for name, weight in closed.items():
+        index, offset = template.expressions.of(name)
+        rest[index] += weight * offset
     moved = {}
     for side in "LR":
         rim = np.flatnonzero(template.regions[f"lid_rim.{side}"][: len(skin)])

@@ -1,34 +1,42 @@
-"""The default way from an aligned scan to a fitted ASM: pose, shape space, bones, everything.
+"""The default way from an aligned scan to a fitted ASM: pose, shape space, free form, bones.
 
 The embedded population (identity modes of the template) finds size, proportions and a first
-correspondence; ASM then takes over that shape exactly where it can, and leaves it only as far as
-the scan asks, ever less stiffly: freely along the normal, reluctantly along the surface.
+correspondence. A free-form step refines it: the scan decides along the normal, a thin plate along
+the surface. ASM then reproduces that surface, vertex by vertex at first, and ends on the scan
+itself with all of its variables.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from jaxtyping import Float
+from scipy.spatial import cKDTree
 from torch import Tensor
 
+from rigface.fit.free_form import FreeForm, register_free_form
 from rigface.fit.matching import Matcher, MatchRule
 from rigface.fit.stages import Stage, StageReport, Wavelengths, box_for, prior_for, run_stage
+from rigface.geometry.similarity import Similarity
 from rigface.models.face_model import FaceModel
 from rigface.models.linear import LinearModel
 from rigface.models.posed import POSE, PosedModel
+from rigface.rig.template import Template
 from rigface.solve.levenberg_marquardt import LevenbergMarquardt, levenberg_marquardt
 from rigface.terms.energy import Energy
+from rigface.terms.lip_gap import GapTerm
 from rigface.terms.robust import GemanMcClure
 from rigface.terms.smoothness import DeformationEnergy
 from rigface.terms.vertex_targets import VertexTargetTerm
 
 MM = 1e-3
+BLINK = ("eyeBlinkLeft", "eyeBlinkRight")
 POSE_NAMES = tuple(POSE.slices)
 TAU = ("rotation", "translation", "log_scale")
 BINDING = ("zeta",)
 MIXTURE = ("log_pi", "mu", "chol")
+CHART = BINDING + MIXTURE
 
 
 @dataclass(frozen=True)
@@ -37,14 +45,25 @@ class RegistrationSettings:
 
     free: tuple[str, ...] = TAU + BINDING + MIXTURE
     """ASM parameters that the last stage may use (the ablation fixes some)."""
-    fine_steps: int = 14
-    fine_normal: float = 0.005
-    """Shortest wave of the final deformation along the normal."""
-    fine_tangent: float = 0.035
+    bone_steps: int = 3
+    fine_steps: int = 9
+    fine_normal: float = 0.004
+    """Shortest wave of ASM's deviation from the free form along the normal."""
+    fine_tangent: float = 0.02
     """The same along the surface."""
-    fine_membrane: float = 0.02
-    prior: float = 0.1
-    """Eq. 12 in units of 1 / sigma^2 of the parameter table."""
+    fine_membrane: float = 0.01
+    soft_features: float = 0.1
+    """Stiffness of lips, lids and nose relative to the rest: they are small."""
+    prior_pose: float = 2.0
+    """Eq. 12: cost of one sigma (parameter table) of a bone's rotation, translation, scale."""
+    prior_chart: float = 60.0
+    """The same for anchors and Gaussians, which act far less linearly."""
+
+    @property
+    def prior(self) -> dict[str, float]:
+        """Weight of every ASM parameter block."""
+        weights = {**dict.fromkeys(TAU, self.prior_pose), **dict.fromkeys(CHART, self.prior_chart)}
+        return {**weights, "expression": 30.0}
 
 
 @dataclass(frozen=True)
@@ -54,85 +73,199 @@ class Registration:
     model: PosedModel
     x: Float[Tensor, " params"]
     reports: tuple[StageReport, ...]
+    closure: Float[Tensor, " shapes"] | None = None
+    """Expression weights of the shape space, if the face model itself has none."""
+    detail: Float[np.ndarray, "verts 3"] | None = None
+    """Displacement layer on top of the model, in the fit frame."""
 
     @property
     def vertices(self) -> Float[np.ndarray, "verts 3"]:
         """Skin in the fit frame."""
         with torch.no_grad():
-            return self.model.vertices(self.x).numpy()
+            skin = self.model.vertices(self.x).numpy()
+        return skin if self.detail is None else skin + self.detail
+
+    def fit_from_inner(self) -> Similarity:
+        """The global similarity in front of the face model."""
+        linear, translation = self.model.similarity(self.x)
+        scale = float(torch.linalg.det(linear) ** (1 / 3))
+        return Similarity(scale, (linear / scale).numpy(), translation.numpy())
+
+    def expression(self, names: tuple[str, ...]) -> dict[str, float]:
+        """Fitted weights of the named shapes above one percent."""
+        if "expression" in self.model.table:
+            weights = self.x[self.model.table.slices["expression"]]
+        else:
+            weights = self.closure
+        if weights is None or len(weights) != len(names):
+            return {}
+        pairs = zip(names, weights.tolist(), strict=True)
+        return {name: weight for name, weight in pairs if weight > 0.01}
 
 
 Report = Callable[[float, str], None]
 
 
 def fit_shape(
-    shape: LinearModel, matcher: Matcher, expression: bool, report: Report
+    shape: LinearModel, names: tuple[str, ...], matcher: Matcher, report: Report
 ) -> Registration:
-    """Similarity, then the identity modes, from the aligned scan (known to a few centimetres)."""
+    """Similarity, then the identity modes, from the aligned scan (known to a few centimetres).
+
+    `names` are the expression shapes of the space. Lids start half closed, because from wide open
+    they would not find the surface of a shut eye.
+    """
     model = PosedModel.build(shape)
     x = model.table.zeros()
+    for name in BLINK:
+        x[model.table.slices["expression"].start + names.index(name)] = 0.5
     robust = GemanMcClure(4.0)
     pose = MatchRule(20 * MM, 0.5, 2 * MM, robust, slide=0.1, reverse=0.0)
-    free = POSE_NAMES + ("identity",) + (("expression",) if expression else ())
-    modes = MatchRule(14 * MM, 0.5, 1 * MM, robust, slide=0.05, reverse=0.3)
+    free = (*POSE_NAMES, *shape.table.slices)
+    modes = MatchRule(14 * MM, 0.5, 1 * MM, robust, slide=0.2, reverse=0.3)
     stages = (
         Stage("pose", 8, POSE_NAMES, pose, 12 * MM),
-        Stage("shape", 14, free, modes, 6 * MM, {"identity": 30.0, "expression": 30.0}),
+        Stage("shape", 14, free, modes, 6 * MM, {"identity": 300.0, "expression": 30.0}),
     )
     return _run(model, matcher, stages, x, None, report)
 
 
-def take_over(
-    model: PosedModel, target: Registration, matcher: Matcher, settings: RegistrationSettings
-) -> Float[Tensor, " params"]:
-    """ASM parameters that reproduce a fitted shape vertex by vertex (known correspondences)."""
-    x = model.table.zeros()
-    x[: POSE.size] = target.x[: POSE.size]
-    weights = np.where(np.isin(np.arange(len(matcher.rim)), matcher.looking), 1.0, 0.1)
-    term = VertexTargetTerm(target.vertices, weights, 0.5 * MM)
-    prior = prior_for(model, {name: 0.3 for name in settings.free})
-    problem = Energy(model, [term], [prior])
-    free = tuple(name for name in settings.free if name in TAU)
-    solver = LevenbergMarquardt(max_steps=5, tolerance=2e-3)
-    return levenberg_marquardt(problem, x, box_for(model, free), solver).value
+def refine_free_form(
+    template: Float[np.ndarray, "verts 3"],
+    first: Registration,
+    matcher: Matcher,
+    local: Float[np.ndarray, " verts"],
+) -> Float[np.ndarray, "verts 3"]:
+    """The scan's surface in the template's topology, with evenly spread correspondence."""
+    rule = MatchRule(8 * MM, 0.5, 1 * MM, GemanMcClure(8.0), slide=0.05, reverse=0.3)
+    waves = ((0.06, 0.15), (0.06, 0.12), (0.04, 0.12), (0.03, 0.12), (0.02, 0.1))
+    schedule = FreeForm(rule, tuple(Wavelengths(n, t) for n, t in waves), 5 * MM)
+    return register_free_form(template, first.vertices, matcher, schedule, local)
 
 
 def fit_bones(
     model: PosedModel,
     matcher: Matcher,
     start: Float[Tensor, " params"],
-    reference: Float[np.ndarray, "verts 3"],
+    goal: Float[np.ndarray, "verts 3"],
     settings: RegistrationSettings,
+    local: Float[np.ndarray, " verts"],
+    gap: GapTerm,
     report: Report,
 ) -> Registration:
-    """All of ASM, from stiff to soft, relative to a reference shape."""
-    deformation = DeformationEnergy(reference, matcher.faces)
-    prior = {name: settings.prior for name in model.inner.table.slices}
+    """ASM towards the free-form surface by its bones, then with all variables onto the scan."""
+    deformation = DeformationEnergy(goal, matcher.faces, local)
+    weights = np.where(np.isin(np.arange(len(goal)), matcher.looking), 1.0, 0.1)
+    close = VertexTargetTerm(goal, weights, 0.5 * MM)
     tau = tuple(name for name in settings.free if name in TAU)
-    coarse = MatchRule(6 * MM, 0.6, 0.5 * MM, GemanMcClure(8.0), slide=0.03, reverse=0.3)
-    fine = MatchRule(4 * MM, 0.6, 0.5 * MM, GemanMcClure(8.0), slide=0.01, reverse=0.3)
+    smooth = deformation.term(Wavelengths(0.004, 0.006).stiffness(1 * MM))
+    problem = Energy(model, [close, smooth], [prior_for(model, settings.prior)])
+    bones = LevenbergMarquardt(max_steps=settings.bone_steps, damping=1e-3)
+    x = levenberg_marquardt(problem, start, box_for(model, tau), bones).value
+    rule = MatchRule(4 * MM, 0.6, 0.5 * MM, GemanMcClure(8.0), slide=0.01, reverse=0.3)
+    free = settings.free + (("expression",) if "expression" in model.table else ())
     soft = Wavelengths(settings.fine_normal, settings.fine_tangent, settings.fine_membrane)
-    medium = Wavelengths(0.02, 0.08, 0.05)
-    stages = (
-        Stage("bones", 4, tau, coarse, 4 * MM, prior, Wavelengths(0.05, 0.12, 0.1), medium),
-        Stage("fine", settings.fine_steps, settings.free, fine, 2.5 * MM, prior, medium, soft),
-    )
-    return _run(model, matcher, stages, start, deformation, report)
+    fine = Stage("fine", settings.fine_steps, free, rule, 2.5 * MM, settings.prior, soft, soft)
+    x, done = run_stage(model, matcher, fine, x, deformation, (gap,), report)
+    return Registration(model, x, (done,))
 
 
 def register(
-    asm: FaceModel,
+    face: FaceModel,
     shape: LinearModel,
+    shape_names: tuple[str, ...],
+    template: Template,
     matcher: Matcher,
     settings: RegistrationSettings = RegistrationSettings(),
     report: Report = lambda fraction, text: None,
 ) -> Registration:
-    """The default recipe."""
-    first = fit_shape(shape, matcher, "expression" in settings.free, report)
-    model = PosedModel.build(asm)
-    start = take_over(model, first, matcher, settings)
-    last = fit_bones(model, matcher, start, first.vertices, settings, report)
-    return Registration(model, last.x, first.reports + last.reports)
+    """The default recipe, for ASM or for a linear model in the template's topology."""
+    first = fit_shape(shape, shape_names, matcher, report)
+    if isinstance(face, LinearModel):
+        return fit_linear(first, matcher, report)
+    local = local_stiffness(template, settings.soft_features)
+    skin = template.parts["skin"].vertices
+    goal = refine_free_form(template.mesh.vertices[skin], first, matcher, local)
+    goal = carry_inside(template, first.vertices, goal)
+    model = PosedModel.build(face)
+    start = model.table.zeros()
+    start[: POSE.size] = first.x[: POSE.size]
+    closure = first.x[first.model.table.slices["expression"]]
+    if "expression" in face.table:
+        start[model.table.slices["expression"]] = closure
+    gap = lip_gap(template)
+    last = fit_bones(model, matcher, start, goal, settings, local, gap, report)
+    return Registration(model, last.x, first.reports + last.reports, closure)
+
+
+def fit_linear(first: Registration, matcher: Matcher, report: Report) -> Registration:
+    """A linear model has nothing but its modes: let go of most of their prior."""
+    rule = MatchRule(6 * MM, 0.6, 0.5 * MM, GemanMcClure(8.0), slide=0.01, reverse=0.3)
+    free = (*POSE_NAMES, *first.model.inner.table.slices)
+    prior = {"identity": 10.0, "expression": 10.0}
+    done = _run(
+        first.model,
+        matcher,
+        (Stage("modes", 12, free, rule, 3 * MM, prior),),
+        first.x,
+        None,
+        report,
+    )
+    return Registration(done.model, done.x, first.reports + done.reports)
+
+
+def carry_inside(
+    template: Template,
+    before: Float[np.ndarray, "verts 3"],
+    goal: Float[np.ndarray, "verts 3"],
+) -> Float[np.ndarray, "verts 3"]:
+    """The eye sockets, which no scan shows, go where the lids in front of them go."""
+    skin = template.parts["skin"].vertices
+    socket = template.regions["socket.L"] | template.regions["socket.R"]
+    inner = np.flatnonzero((socket & ~template.regions["outer"])[skin])
+    outer = np.flatnonzero(template.regions["outer"][skin])
+    distance, near = cKDTree(before[outer]).query(before[inner], k=8)
+    share = 1 / np.maximum(distance, 0.5 * MM) ** 2
+    share /= share.sum(axis=1, keepdims=True)
+    out = goal.copy()
+    moved = (goal - before)[outer][near]
+    out[inner] = before[inner] + np.einsum("nk,nkd->nd", share, moved)
+    return out
+
+
+def local_stiffness(template: Template, soft: float) -> Float[np.ndarray, " verts"]:
+    """One, and `soft` on lips, lids, sockets and nose, whose forms are small."""
+    skin = template.parts["skin"].vertices
+    local = np.ones(skin.stop)
+    for region in ("lips", "eyes", "nose", "socket.L", "socket.R"):
+        local[template.regions[region][skin]] = soft
+    return local
+
+
+def lip_gap(template: Template) -> GapTerm:
+    """The lips may touch and not cross: facing vertices of the contact line, by arc length."""
+    loops = [template.loops["lip.upper"], template.loops["lip.lower"]]
+    places = [_arc_length(template.mesh.vertices[loop]) for loop in loops]
+    nearest = np.abs(places[0][:, None] - places[1]).argmin(axis=1)
+    back = np.abs(places[1][:, None] - places[0]).argmin(axis=1)
+    upper = np.concatenate([loops[0][1:-1], loops[0][back][1:-1]])
+    lower = np.concatenate([loops[1][nearest][1:-1], loops[1][1:-1]])
+    apart = upper != lower
+    up = np.array([0.0, 1.0, 0.0])
+    return GapTerm(upper[apart], lower[apart], up, 0.1 * MM, 0.02 * MM)
+
+
+def _arc_length(points: np.ndarray) -> np.ndarray:
+    steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
+    return np.concatenate([[0.0], np.cumsum(steps)]) / steps.sum()
+
+
+def detail_layer(fitted: Registration, matcher: Matcher) -> Registration:
+    """A small smooth displacement on top of the model, for those who want the scan itself."""
+    rule = MatchRule(2 * MM, 0.6, 0.5 * MM, GemanMcClure(6.0), slide=0.01, reverse=0.3)
+    schedule = FreeForm(rule, (Wavelengths(0.003, 0.02, 0.01),) * 3, 1.5 * MM)
+    base = fitted.vertices
+    moved = register_free_form(base, base, matcher, schedule, affine=False)
+    return replace(fitted, detail=moved - base)
 
 
 def _run(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from rigface.models.asm import AsmModel, AsmState
 
 _CLUSTER_VERTS = 100
-_WEIGHT_FLOOR = 1e-2
+_WEIGHT_FLOOR = 1e-3
 """Influences below this are left out of the Hessian only; the gradient keeps them all."""
 _BONE_FIELDS = ("rotation", "translation", "log_scale", "zeta", "log_pi", "mu", "chol")
 

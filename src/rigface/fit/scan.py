@@ -1,0 +1,175 @@
+"""`fit_scan`: a raw scan of a head becomes a rigged head, and numbers that say how well."""
+
+from dataclasses import asdict, dataclass
+from typing import Literal
+
+import numpy as np
+
+from rigface.errors import InputError
+from rigface.evidence.landmarks import Landmarks
+from rigface.evidence.scan import Scan
+from rigface.fit.alignment import UNITS, Alignment, align, decide_unit, known
+from rigface.fit.matching import Matcher, SkinTopology
+from rigface.fit.models import FitModels, build_models
+from rigface.fit.outcome import judge, measure
+from rigface.fit.paper import register_paper
+from rigface.fit.parts import assemble_head
+from rigface.fit.registration import Registration, RegistrationSettings, detail_layer, register
+from rigface.fit.result import ScanResult, ScanUnit
+from rigface.fit.rig_pose import fitted_rig
+from rigface.fit.target import ScanTarget, prepare_target
+from rigface.geometry.similarity import Similarity, align_points
+from rigface.progress import NullProgress, Progress
+from rigface.rig.template import Template
+from rigface.rig.template_io import load_template
+
+
+@dataclass(frozen=True)
+class ScanConfig:
+    """What to fit and how. The defaults answer every scan."""
+
+    unit: Literal["auto", "mm", "cm", "m", "inch"] = "auto"
+    expression: Literal["neutral", "fit"] = "neutral"
+    recipe: Literal["default", "paper", "detail"] = "default"
+    model: Literal["asm", "linear"] = "asm"
+    gaussians: Literal[1, 2, 3, 4, 5] = 2
+    """K of the skinning weights."""
+    lod: Literal[0, 1, 2] = 0
+    """Level of detail that is measured and exported."""
+    samples: int = 8000
+    """Scan points that the fit sees."""
+    seed: int = 0
+    registration: RegistrationSettings = RegistrationSettings()
+
+
+def fit_scan(
+    scan: Scan,
+    config: ScanConfig = ScanConfig(),
+    landmarks: Landmarks | None = None,
+    progress: Progress | None = None,
+    start: Similarity | None = None,
+) -> ScanResult:
+    """Fit the template head to a scan in any unit, pose and orientation.
+
+    `start` (scan_from_model, metres of the template head) replaces the search for the face.
+
+    Raises InputError if no face is found. A fit that misses its own quality gate is returned with
+    `ok` False and the reason.
+    """
+    watch = NullProgress() if progress is None else progress
+    template = load_template()
+    with watch.stage("find"):
+        found = align(scan, template, landmarks, config.seed) if start is None else known(start)
+        scan_from_fit = found.scan_from_model
+    with watch.stage("prepare"):
+        models = build_models(template, config.model, config.gaussians, config.expression == "fit")
+        target = prepare_target(
+            scan, scan_from_fit.inverse(), template, config.samples, config.seed
+        )
+        if len(target.points) < 300:
+            raise InputError(
+                f"Only {len(target.points)} points of the scan lie near the face that was found "
+                "and can be seen from outside; at least 300 are needed. Check that the file holds "
+                "a face and not only its inside."
+            )
+    with watch.stage("fit"):
+        fitted = _register(template, models, target, config, watch)
+    with watch.stage("measure"):
+        return _result(scan, config, template, models, fitted, found, watch)
+
+
+def _register(
+    template: Template,
+    models: FitModels,
+    target: ScanTarget,
+    config: ScanConfig,
+    watch: Progress,
+) -> Registration:
+    matcher = Matcher(SkinTopology.of_template(template), target)
+    if config.recipe == "paper":
+        return register_paper(models.face, matcher, watch.update)
+    settings = config.registration
+    fitted = register(
+        models.face, models.shape, models.closure_names, template, matcher, settings, watch.update
+    )
+    return detail_layer(fitted, matcher) if config.recipe == "detail" else fitted
+
+
+def _result(
+    scan: Scan,
+    config: ScanConfig,
+    template: Template,
+    models: FitModels,
+    fitted: Registration,
+    found: Alignment,
+    watch: Progress,
+) -> ScanResult:
+    skin, scan_from_fit = fitted.vertices, found.scan_from_model
+    unit = _unit(template, skin, scan_from_fit, config.unit)
+    fit_from_inner = fitted.fit_from_inner()
+    metric = fit_from_inner.scale * scan_from_fit.scale * unit.metres_per_unit
+    metric_from_inner = Similarity(metric, np.eye(3), np.zeros(3))
+    scan_from_model = scan_from_fit @ fit_from_inner @ metric_from_inner.inverse()
+    inner = fit_from_inner.inverse().apply(skin)
+    rig = fitted_rig(models, fitted, metric)
+    head = assemble_head(
+        template, metric * inner, rig.skin_linear, fitted.expression(models.closure_names)
+    )
+    measured = measure(
+        scan,
+        template,
+        head,
+        scan_from_model,
+        unit,
+        _nose_tip(scan_from_fit, template),
+        config.lod,
+        config.seed,
+    )
+    verdict = judge(measured, unit, scan)
+    settings = {**asdict(config), "face_score": found.score}
+    return ScanResult(
+        source=str(scan.source or "scan"),
+        template=template,
+        model=fitted.model,
+        x=fitted.x,
+        variables=models.variables,
+        head=head,
+        rig=rig,
+        scan_from_model=scan_from_model,
+        unit=unit,
+        errors=measured.errors,
+        vertex_error_mm=measured.vertex_error_mm,
+        quality=measured.quality,
+        ok=verdict.reason is None,
+        reason=verdict.reason,
+        warnings=verdict.warnings,
+        stages=fitted.reports,
+        settings=settings,
+        scan_vertices=scan.vertices,
+        scan_faces=scan.faces,
+        scan_colors=scan.colors,
+        seconds=watch.seconds,
+        expression=fitted.expression(models.expression_names),
+    )
+
+
+def _unit(template: Template, skin: np.ndarray, scan_from_fit: Similarity, asked: str) -> ScanUnit:
+    """Scan units per metre of template head, compared with the sizes that heads have."""
+    face = template.regions["face"][: len(skin)]
+    fit_from_template = align_points(template.mesh.vertices[: len(skin)][face], skin[face])
+    per_metre = scan_from_fit.scale * fit_from_template.scale
+    if asked != "auto":
+        return ScanUnit(asked, UNITS[asked], "given by the user")
+    unit = decide_unit(per_metre)
+    if unit is not None:
+        how = f"from the size of the face, {per_metre * UNITS[unit]:.2f} of the template's"
+        return ScanUnit(unit, UNITS[unit], how)
+    how = "no unit makes this a human face; its scale is taken from the template head"
+    return ScanUnit("arbitrary", 1 / per_metre, how)
+
+
+def _nose_tip(scan_from_fit: Similarity, template: Template) -> np.ndarray:
+    """In the scan's frame and unit, from the alignment alone."""
+    place = template.landmarks.names.index("ibug.30")
+    points = template.landmarks.positions(template.mesh.vertices, template.mesh.faces)
+    return scan_from_fit.apply(points[place])
