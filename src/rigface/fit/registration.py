@@ -47,16 +47,16 @@ class RegistrationSettings:
     """ASM parameters that the last stage may use (the ablation fixes some)."""
     bone_steps: int = 3
     fine_steps: int = 9
-    fine_normal: float = 0.004
+    fine_normal: float = 0.003
     """Shortest wave of ASM's deviation from the free form along the normal."""
-    fine_tangent: float = 0.02
+    fine_tangent: float = 0.015
     """The same along the surface."""
-    fine_membrane: float = 0.01
+    fine_membrane: float = 0.006
     soft_features: float = 0.1
     """Stiffness of lips, lids and nose relative to the rest: they are small."""
-    prior_pose: float = 2.0
+    prior_pose: float = 0.5
     """Eq. 12: cost of one sigma (parameter table) of a bone's rotation, translation, scale."""
-    prior_chart: float = 60.0
+    prior_chart: float = 15.0
     """The same for anchors and Gaussians, which act far less linearly."""
 
     @property
@@ -153,6 +153,7 @@ def fit_bones(
     report: Report,
 ) -> Registration:
     """ASM towards the free-form surface by its bones, then with all variables onto the scan."""
+    model = replace(model, pose_is_fixed=True)
     deformation = DeformationEnergy(goal, matcher.faces, local)
     weights = np.where(np.isin(np.arange(len(goal)), matcher.looking), 1.0, 0.1)
     close = VertexTargetTerm(goal, weights, 0.5 * MM)

@@ -1,10 +1,15 @@
 """J^T H J where J is block sparse: each cluster of vertices is moved by few bones."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import scipy.sparse as sp
 import torch
 from jaxtyping import Float
 from torch import Tensor
+
+
+_WORKERS = 2
 
 
 def cluster_by_position(points: Float[np.ndarray, "points dim"], size: int) -> list[np.ndarray]:
@@ -34,30 +39,54 @@ def cluster_sandwich(
     columns are common to all clusters. Each cluster meets half of its own Hessian block and all
     of the blocks with later clusters; adding the transpose completes the sum.
     """
-    permuted, starts, owner = _by_cluster(hessian, clusters)
     tail = blocks[0][0].shape[1] - width * len(blocks[0][1])
     dtype = blocks[0][0].dtype
+    permuted, starts, owner = _by_cluster(hessian, clusters)
     permuted = permuted.astype(np.float32 if dtype == torch.float32 else np.float64)
-    out = torch.zeros(bones * width + tail, bones * width + tail, dtype=dtype)
-    for c, (block, ids) in enumerate(blocks):
-        rows = permuted[starts[c] : starts[c + 1]]
-        inside = torch.from_numpy(rows[:, starts[c] : starts[c + 1]].toarray())
-        beyond = rows[:, starts[c + 1] :].tocsc()
-        touched = np.flatnonzero(np.diff(beyond.indptr))
-        later = touched + starts[c + 1]
-        union = np.unique(np.concatenate([ids, *(blocks[d][1] for d in np.unique(owner[later]))]))
-        product = torch.zeros(len(block), len(union) * width + tail, dtype=dtype)
-        _add_columns(product, 0.5 * (inside @ block), ids, union, width)
-        if len(later):
-            gathered = torch.zeros(len(later), product.shape[1], dtype=dtype)
-            for d in np.unique(owner[later]):
-                mine = np.flatnonzero(owner[later] == d)
-                part = blocks[d][0][torch.from_numpy(later[mine] - starts[d])]
-                rows_of_d = gathered[mine[0] : mine[-1] + 1]
-                _add_columns(rows_of_d, part, blocks[d][1], union, width)
-            product += torch.from_numpy(beyond[:, touched].toarray()) @ gathered
-        _scatter(out, block.T @ product, ids, union, width, tail)
+    size = bones * width + tail
+
+    def partial_sum(worker: int) -> Tensor:
+        # Many small products: two threads with one core each beat one thread with two.
+        torch.set_num_threads(1)
+        out = torch.zeros(size, size, dtype=dtype)
+        for c in range(worker, len(blocks), _WORKERS):
+            row = _cluster_row(c, permuted, starts, owner, blocks, width)
+            _scatter(out, *row, width, tail)
+        return out
+
+    with ThreadPoolExecutor(_WORKERS) as pool:
+        out = torch.stack(list(pool.map(partial_sum, range(_WORKERS)))).sum(dim=0)
     return (out + out.T).double()
+
+
+def _cluster_row(
+    c: int,
+    permuted: sp.csr_matrix,
+    starts: np.ndarray,
+    owner: np.ndarray,
+    blocks: list[tuple[Tensor, np.ndarray]],
+    width: int,
+) -> tuple[Tensor, np.ndarray, np.ndarray]:
+    """J_c^T (H_cc J_c / 2 + sum over later d of H_cd J_d), its row bones and column bones."""
+    block, ids = blocks[c]
+    tail = block.shape[1] - width * len(ids)
+    rows = permuted[starts[c] : starts[c + 1]]
+    inside = torch.from_numpy(rows[:, starts[c] : starts[c + 1]].toarray())
+    beyond = rows[:, starts[c + 1] :].tocsc()
+    touched = np.flatnonzero(np.diff(beyond.indptr))
+    later = touched + starts[c + 1]
+    neighbours = np.unique(owner[later])
+    union = np.unique(np.concatenate([ids, *(blocks[d][1] for d in neighbours)]))
+    product = torch.zeros(len(block), len(union) * width + tail, dtype=block.dtype)
+    _add_columns(product, 0.5 * (inside @ block), ids, union, width)
+    if len(later):
+        gathered = torch.zeros(len(later), product.shape[1], dtype=block.dtype)
+        for d in neighbours:
+            mine = np.flatnonzero(owner[later] == d)
+            part = blocks[d][0][torch.from_numpy(later[mine] - starts[d])]
+            _add_columns(gathered[mine[0] : mine[-1] + 1], part, blocks[d][1], union, width)
+        product += torch.from_numpy(beyond[:, touched].toarray()) @ gathered
+    return block.T @ product, ids, union
 
 
 def _by_cluster(

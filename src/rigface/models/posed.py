@@ -29,6 +29,8 @@ class PosedModel:
     table: ParameterTable
     centre: Float[Tensor, "3"]
     """Point of the model about which it turns and scales (metres); keeps the pose decoupled."""
+    pose_is_fixed: bool = False
+    """Leaves the pose out of the Gauss-Newton matrix, for solves that keep it."""
 
     @staticmethod
     def build(inner: FaceModel, centre: tuple[float, float, float] = (0.0, -0.04, 0.0)):
@@ -72,6 +74,7 @@ class PosedJacobian:
 
     def __init__(self, model: PosedModel, x: Tensor, inner: VertexJacobian):
         self.inner = inner
+        self.pose_is_fixed = model.pose_is_fixed
         self.linear, translation = model.similarity(x)
         self.vertices = inner.vertices @ self.linear.T + translation
         values = POSE.unpack(x[: POSE.size])
@@ -106,10 +109,14 @@ class PosedJacobian:
             shape=hessian.shape,
         )
         inner = self.inner.gauss_newton(turned)
+        size = POSE.size + len(inner)
+        if self.pose_is_fixed:
+            out = torch.eye(size, dtype=inner.dtype)
+            out[POSE.size :, POSE.size :] = inner
+            return out
         flat = self.pose_columns.reshape(POSE.size, -1).numpy()
         product = torch.from_numpy(np.ascontiguousarray((hessian @ flat.T).T))
         coupling = self.vjp(product.reshape(POSE.size, -1, 3))
-        size = POSE.size + len(inner)
         out = torch.empty(size, size, dtype=inner.dtype)
         out[POSE.size :, POSE.size :] = inner
         out[: POSE.size] = coupling
