@@ -54,12 +54,12 @@ def stage(monkeypatch, tmp_path):
 
 
 def test_options_reach_the_fit_and_the_writer(stage):
-    options = "--k 3 --lod 1 --expression fit --recipe paper --unit mm --seed 5 --rig asm"
+    options = "--k 3 --lod 1 --expression fit --recipe paper --unit mm --seed 5 --rig baked"
     assert main([*stage.arguments, *options.split(), "--save", "glb,obj"]) == 0
     config = stage.config
     assert (config.gaussians, config.lod, config.seed) == (3, 1, 5)
     assert (config.expression, config.recipe, config.unit) == ("fit", "paper", "mm")
-    assert stage.outputs["rig"] == "asm"
+    assert stage.outputs["rig"] == "baked"
     assert stage.outputs["save"] == ("glb", "obj")
     assert stage.landmarks is None
 
@@ -128,6 +128,12 @@ def test_interrupt_is_130(stage, capsys):
     stage.error = KeyboardInterrupt()
     assert main(stage.arguments) == 130
     assert "stopped" in capsys.readouterr().err
+
+
+def test_contradicting_options_are_2_before_any_work(stage, capsys):
+    assert main([*stage.arguments, "--rig", "asm", "--lod", "1"]) == 2
+    assert "wrong usage" in capsys.readouterr().err
+    assert stage.config is None
 
 
 @pytest.mark.parametrize("below", ["", "deeper/still"])

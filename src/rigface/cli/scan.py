@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from rigface.cli.messages import EXIT_GOOD, EXIT_QUALITY_GATE
+from rigface.errors import UsageError
 from rigface.progress import open_progress
 
 FORMATS = ("glb", "obj", "ply", "html")
@@ -74,6 +75,8 @@ class ScanCommand:
         from rigface.io import check_writable, load_landmarks, load_scan
 
         # What cannot work is said before torch is even imported.
+        if self.rig == "asm" and self.lod:
+            raise UsageError("--rig asm is exact on the template mesh only; use it with --lod 0")
         check_writable(self.out)
         with closing(open_progress(sys.stderr, self.quiet)) as progress:
             with progress.stage("load"):
