@@ -1,5 +1,6 @@
 """Linear blend skinning: the dense formula and the sparse operator that is its fast path."""
 
+import warnings
 from dataclasses import dataclass
 
 import torch
@@ -28,6 +29,8 @@ class SkinningOperator:
 
     matrix: Tensor
     """Sparse CSR (verts, 4 * joints): entry (v, 4 j + c) = w_j(v) * [v, 1]_c."""
+    transposed: Tensor
+    """The same transposed, for the backward pass."""
 
     @staticmethod
     def build(
@@ -42,10 +45,13 @@ class SkinningOperator:
         values = (weights[:, :, None] * homogeneous[:, None, :]).reshape(-1)
         columns = (4 * joints[:, :, None] + torch.arange(4, device=joints.device)).reshape(-1)
         rows = torch.arange(verts, device=joints.device).repeat_interleave(4 * influences)
+        place = torch.stack([rows, columns])
         matrix = torch.sparse_coo_tensor(
-            torch.stack([rows, columns]), values, (verts, 4 * num_joints)
-        )
-        return SkinningOperator(matrix.coalesce().to_sparse_csr())
+            place, values, (verts, 4 * num_joints), check_invariants=True
+        ).coalesce()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+            return SkinningOperator(matrix.to_sparse_csr(), matrix.t().to_sparse_csr())
 
     def __call__(
         self, transforms: Float[Tensor, "*batch joints 4 4"]
@@ -54,7 +60,7 @@ class SkinningOperator:
         *batch, joints, _, _ = transforms.shape
         stacked = transforms[..., :3, :].reshape(-1, joints, 3, 4)
         columns = stacked.permute(1, 3, 0, 2).reshape(4 * joints, -1)
-        posed = _SparseProduct.apply(self.matrix, columns)
+        posed = _SparseProduct.apply(self.matrix, self.transposed, columns)
         return posed.reshape(-1, posed.shape[1] // 3, 3).transpose(0, 1).reshape(*batch, -1, 3)
 
 
@@ -62,15 +68,14 @@ class _SparseProduct(torch.autograd.Function):
     """Sparse times dense with the dense operand's gradient only."""
 
     @staticmethod
-    def forward(ctx, matrix: Tensor, dense: Tensor) -> Tensor:
-        ctx.save_for_backward(matrix)
+    def forward(ctx, matrix: Tensor, transposed: Tensor, dense: Tensor) -> Tensor:
+        ctx.save_for_backward(transposed)
         return matrix @ dense
 
     @staticmethod
     def backward(ctx, gradient: Tensor):  # type: ignore[override]
-        (matrix,) = ctx.saved_tensors
-        transposed = matrix.to_sparse_coo().transpose(0, 1).to_sparse_csr()
-        return None, transposed @ gradient
+        (transposed,) = ctx.saved_tensors
+        return None, None, transposed @ gradient
 
 
 def top_influences(
