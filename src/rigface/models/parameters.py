@@ -82,8 +82,10 @@ class ParameterTable:
 
     def column(self, field: str) -> Float[Tensor, " size"]:
         """A table column ("sigma", "lower", "upper", "max_step") spread over the flat vector."""
-        values = [torch.full((p.size,), getattr(p, field)) for p in self.parameters]
-        return torch.cat(values).double()
+        kind = torch.float64
+        return torch.cat(
+            [torch.full((p.size,), getattr(p, field), dtype=kind) for p in self.parameters]
+        )
 
     @staticmethod
     def join(*tables: "ParameterTable") -> "ParameterTable":
