@@ -136,9 +136,9 @@ def refine_free_form(
     local: Float[np.ndarray, " verts"],
 ) -> Float[np.ndarray, "verts 3"]:
     """The scan's surface in the template's topology, with evenly spread correspondence."""
-    rule = MatchRule(8 * MM, 0.5, 1 * MM, GemanMcClure(8.0), slide=0.05, reverse=0.3)
+    rule = MatchRule(10 * MM, 0.5, 1 * MM, GemanMcClure(12.0), slide=0.05, reverse=0.3)
     waves = ((0.06, 0.15), (0.06, 0.12), (0.04, 0.12), (0.03, 0.12), (0.02, 0.1))
-    schedule = FreeForm(rule, tuple(Wavelengths(n, t) for n, t in waves), 5 * MM)
+    schedule = FreeForm(rule, tuple(Wavelengths(n, t) for n, t in waves), 8 * MM)
     return register_free_form(template, first.vertices, matcher, schedule, local)
 
 
@@ -162,10 +162,10 @@ def fit_bones(
     problem = Energy(model, [close, smooth], [prior_for(model, settings.prior)])
     bones = LevenbergMarquardt(max_steps=settings.bone_steps, damping=1e-3)
     x = levenberg_marquardt(problem, start, box_for(model, tau), bones).value
-    rule = MatchRule(4 * MM, 0.6, 0.5 * MM, GemanMcClure(8.0), slide=0.01, reverse=0.3)
+    rule = MatchRule(6 * MM, 0.6, 0.5 * MM, GemanMcClure(8.0), slide=0.01, reverse=0.3)
     free = settings.free + (("expression",) if "expression" in model.table else ())
     soft = Wavelengths(settings.fine_normal, settings.fine_tangent, settings.fine_membrane)
-    fine = Stage("fine", settings.fine_steps, free, rule, 2.5 * MM, settings.prior, soft, soft)
+    fine = Stage("fine", settings.fine_steps, free, rule, 5 * MM, settings.prior, soft, soft)
     x, done = run_stage(model, matcher, fine, x, deformation, (gap,), report)
     return Registration(model, x, (done,))
 
@@ -234,11 +234,15 @@ def carry_inside(
 
 
 def local_stiffness(template: Template, soft: float) -> Float[np.ndarray, " verts"]:
-    """One, and `soft` on lips, lids, sockets and nose, whose forms are small."""
+    """One, and `soft` on lips, lids, sockets and nose, whose forms are small.
+
+    The vestibules of the nose are shallow cups on the template and deep in a scan: softer still.
+    """
     skin = template.parts["skin"].vertices
     local = np.ones(skin.stop)
     for region in ("lips", "eyes", "nose", "socket.L", "socket.R"):
         local[template.regions[region][skin]] = soft
+    local[template.regions["nostrils"][skin]] = 0.1 * soft
     return local
 
 
