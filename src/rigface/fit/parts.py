@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
+from rigface.fit.lids import close_lids
 from rigface.geometry.intersections import intersections
 from rigface.geometry.similarity import Similarity, align_points
 from rigface.metrics.mesh_quality import skin_faces_touching
@@ -50,7 +51,7 @@ def assemble_head(
     closed = {name: w for name, w in (closure or {}).items() if name.startswith("eyeBlink")}
     moved = _follow(template, skin, closed)
     shapes = _carry_offsets(template, skin_linear, moved)
-    shapes = _shorten(shapes, closed)
+    shapes = close_lids(template, skin, _shorten(shapes, closed))
     head = Head(_vertices(template, skin, moved), shapes, moved)
     for side in "LR":
         head = _clear_eyeball(template, head, side)

@@ -7,24 +7,12 @@ import scipy.sparse as sp
 from jaxtyping import Float
 
 from rigface.errors import UsageError
-from rigface.export.asset import Material, Morph, RigAsset
+from rigface.export.asset import Morph, RigAsset
+from rigface.fit.jaw import follow_jaw, jaw_share
+from rigface.fit.materials import MATERIALS, face_materials
 from rigface.fit.result import ScanResult
 from rigface.rig.subdivision import subdivide, subdivide_uv
 
-MATERIALS = (
-    Material("skin", (0.62, 0.42, 0.34, 1.0), roughness=0.55),
-    Material("eyes", (0.85, 0.85, 0.83, 1.0), roughness=0.15),
-    Material("teeth", (0.80, 0.76, 0.68, 1.0), roughness=0.3, double_sided=True),
-    Material("tongue", (0.55, 0.22, 0.20, 1.0), roughness=0.4),
-)
-_MATERIAL_OF = {
-    "skin": 0,
-    "eyeball.L": 1,
-    "eyeball.R": 1,
-    "teeth.upper": 2,
-    "teeth.lower": 2,
-    "tongue": 3,
-}
 _UNDER_JAW = (
     "lip_lower_mid", "lip_lower_side.L", "lip_lower_side.R", "chin", "chin_side.L", "chin_side.R",
     "chin_low", "chin_side_low.L", "chin_side_low.R", "jaw.L", "jaw.R",
@@ -49,14 +37,14 @@ def baked_asset(result: ScanResult, lod: int = 0) -> RigAsset:
         uv=_uv(result),
         uv_faces=_uv_faces(result),
         materials=MATERIALS,
-        face_material=_face_material(result),
+        face_material=face_materials(result.template),
         joint_names=tuple(names),
         joint_parents=tuple(parents),
         node_translation=local,
         node_rotation=np.tile([1.0, 0.0, 0.0, 0.0], (len(names), 1)),
         node_scale=np.ones((len(names), 3)),
         inverse_bind=inverse_bind,
-        weights=_weights(result, index, len(names)),
+        weights=_baked_weights(result, index),
         morphs=_morphs(result),
         extras={"rigface": {"layout": "baked", "unit": "metre", "model": result.model.name}},
     )
@@ -103,14 +91,14 @@ def asm_asset(result: ScanResult) -> RigAsset:
         uv=_uv(result),
         uv_faces=_uv_faces(result),
         materials=MATERIALS,
-        face_material=_face_material(result),
+        face_material=face_materials(result.template),
         joint_names=tuple(names),
         joint_parents=tuple(parents),
         node_translation=translation,
         node_rotation=rotation,
         node_scale=scale,
         inverse_bind=inverse_bind,
-        weights=_weights(result, index, count),
+        weights=sp.csr_matrix(_weights(result, index)),
         morphs=_template_morphs(result),
         extras={"rigface": {"layout": "asm", "unit": "metre", "model": result.model.name}},
     )
@@ -143,7 +131,10 @@ def refine(asset: RigAsset, result: ScanResult, lod: int) -> RigAsset:
         uv=uv_operator @ asset.uv,
         uv_faces=np.concatenate([fine_uv, asset.uv_faces[skin.faces.stop :]]),
         face_material=np.concatenate(
-            [np.zeros(len(fine_faces), dtype=np.int64), asset.face_material[skin.faces.stop :]]
+            [
+                np.repeat(asset.face_material[skin.faces], len(fine_faces) // skin.faces.stop),
+                asset.face_material[skin.faces.stop :],
+            ]
         ),
         weights=sp.vstack([weights, asset.weights[verts:]]).tocsr(),
         morphs=tuple(_refine_morph(m, operator, verts, shift) for m in asset.morphs),
@@ -187,16 +178,27 @@ def _baked_joints(result: ScanResult) -> tuple[list[str], list[int], np.ndarray]
     return ordered, parents, np.stack([place[name] for name in ordered])
 
 
-def _weights(result: ScanResult, index: dict[str, int], joints: int) -> sp.csr_matrix:
+def _baked_weights(result: ScanResult, index: dict[str, int]) -> sp.csr_matrix:
+    """The fitted weights, with the lower face turning with the jaw as a whole."""
+    weights = _weights(result, index)
+    below = [index[n] for n in index if n in (*_UNDER_JAW, "jaw")]
+    skin = result.template.parts["skin"].vertices
+    share = jaw_share(result.template)[skin]
+    weights[skin] = follow_jaw(weights[skin], share, below, index["jaw"], index["head"])
+    weights[weights < 1e-7] = 0.0
+    return sp.csr_matrix(weights / weights.sum(axis=1, keepdims=True))
+
+
+def _weights(result: ScanResult, index: dict[str, int]) -> Float[np.ndarray, "verts joints"]:
     template = result.template
-    out = np.zeros((len(template.mesh.vertices), joints))
+    out = np.zeros((len(template.mesh.vertices), len(index)))
     out[: len(result.rig.weights), [index[n] for n in result.rig.rig.names]] = result.rig.weights
     for part, run in template.parts.items():
         if part not in ("skin", "tongue"):
             out[run.vertices, index[part]] = 1.0
     _tongue_weights(result, index, out)
     out[out < 1e-7] = 0.0
-    return sp.csr_matrix(out / out.sum(axis=1, keepdims=True))
+    return out / out.sum(axis=1, keepdims=True)
 
 
 def _tongue_weights(result: ScanResult, index: dict[str, int], out: np.ndarray) -> None:
@@ -280,10 +282,3 @@ def _uv(result: ScanResult) -> np.ndarray:
 def _uv_faces(result: ScanResult) -> np.ndarray:
     assert result.template.mesh.uv_faces is not None
     return result.template.mesh.uv_faces
-
-
-def _face_material(result: ScanResult) -> np.ndarray:
-    out = np.zeros(len(result.template.mesh.faces), dtype=np.int64)
-    for part, run in result.template.parts.items():
-        out[run.faces] = _MATERIAL_OF[part]
-    return out

@@ -1,0 +1,31 @@
+"""Blender, three.js and the validator on a head that `fit_scan` made, in both layouts."""
+
+from pathlib import Path
+
+import client_driver
+import pytest
+from fitted_head import fitted_head
+from test_exports_in_clients import installed  # noqa: F401  (skips where a client is missing)
+
+from rigface.export.glb import encode_glb
+from rigface.fit.rig_asset import rig_asset
+
+pytestmark = pytest.mark.clients
+
+
+@pytest.mark.parametrize("layout", ["baked", "asm"])
+def test_every_client_draws_the_fitted_head(layout: str, tmp_path: Path) -> None:
+    asset = rig_asset(fitted_head(), layout)
+    encoded = encode_glb(asset)
+    glb = tmp_path / "face.glb"
+    glb.write_bytes(encoded.data)
+    client_driver.write_expected(asset, encoded, tmp_path / "expected.npz")
+    expected = client_driver.read_expected(tmp_path / "expected.npz")
+    issues = client_driver.validator_issues(glb)
+    assert (issues["numErrors"], issues["numWarnings"]) == (0, 0), issues["messages"]
+    errors = client_driver.three_errors(glb, expected) | {
+        f"Blender {name}": error
+        for name, error in client_driver.blender_errors(glb, expected).items()
+    }
+    assert len(errors) == 2 * 3 + 3
+    assert max(errors.values()) < client_driver.TOLERANCE, errors
