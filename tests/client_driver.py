@@ -7,6 +7,7 @@ EXPECTED.npz comes from `write_expected`. The programs live in `clients/`; see `
 import base64
 import json
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 
 from rigface.export.asset import RigAsset
 from rigface.export.evaluate import posed_vertices
@@ -46,6 +48,20 @@ class Expected:
     def head_size(self) -> float:
         """Longest edge of the bounding box at rest, metres."""
         return float(np.ptp(self.vertices["rest"], axis=0).max())
+
+
+def skip_or_fail() -> None:
+    """Skip the test where a client is missing; fail if `clients/run.sh` promised all of them."""
+    there = {
+        "node": shutil.which("node") is not None,
+        "npm packages (npm ci --prefix clients)": (CLIENTS / "node_modules").is_dir(),
+        "bpy": BPY_PYTHON.exists(),
+    }
+    missing = ", ".join(what for what, found in there.items() if not found)
+    if missing and os.environ.get("RIGFACE_CLIENTS_REQUIRED"):
+        pytest.fail(f"missing: {missing}")
+    if missing:
+        pytest.skip(f"missing: {missing}; run clients/run.sh")
 
 
 def write_expected(

@@ -1,7 +1,5 @@
 """Blender, three.js and the Khronos validator agree with `posed_vertices` on both GLB modes."""
 
-import os
-import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,21 +29,7 @@ _SHIPPED_MIXED = {
 @pytest.fixture(scope="module", autouse=True)
 def installed() -> None:
     """Skip where a client is missing, unless `clients/run.sh` promised it."""
-    missing = [
-        what
-        for what, there in {
-            "node": shutil.which("node") is not None,
-            "npm packages (npm ci --prefix clients)": (
-                client_driver.CLIENTS / "node_modules"
-            ).is_dir(),
-            "bpy": client_driver.BPY_PYTHON.exists(),
-        }.items()
-        if not there
-    ]
-    if missing and os.environ.get("RIGFACE_CLIENTS_REQUIRED"):
-        pytest.fail(f"missing: {', '.join(missing)}")
-    if missing:
-        pytest.skip(f"missing: {', '.join(missing)}; run clients/run.sh")
+    client_driver.skip_or_fail()
 
 
 @pytest.fixture(
