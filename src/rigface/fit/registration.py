@@ -18,6 +18,7 @@ from torch import Tensor
 from rigface.fit.free_form import FreeForm, register_free_form
 from rigface.fit.matching import Matcher, MatchRule
 from rigface.fit.stages import Stage, StageReport, Wavelengths, box_for, prior_for, run_stage
+from rigface.geometry.intersections import self_intersections
 from rigface.geometry.similarity import Similarity
 from rigface.models.face_model import FaceModel
 from rigface.models.linear import LinearModel
@@ -46,7 +47,9 @@ class RegistrationSettings:
     free: tuple[str, ...] = TAU + BINDING + MIXTURE
     """ASM parameters that the last stage may use (the ablation fixes some)."""
     bone_steps: int = 3
-    fine_steps: int = 9
+    fine_steps: int = 6
+    repair_rounds: int = 3
+    """Extra steps, with the lips ever farther apart, while triangles cross each other."""
     fine_normal: float = 0.003
     """Shortest wave of ASM's deviation from the free form along the normal."""
     fine_tangent: float = 0.015
@@ -137,7 +140,15 @@ def refine_free_form(
 ) -> Float[np.ndarray, "verts 3"]:
     """The scan's surface in the template's topology, with evenly spread correspondence."""
     rule = MatchRule(10 * MM, 0.5, 1 * MM, GemanMcClure(12.0), slide=0.05, reverse=0.3)
-    waves = ((0.06, 0.15), (0.06, 0.12), (0.04, 0.12), (0.03, 0.12), (0.02, 0.1))
+    waves = (
+        (0.06, 0.15),
+        (0.06, 0.12),
+        (0.04, 0.12),
+        (0.03, 0.12),
+        (0.02, 0.1),
+        (0.02, 0.1),
+        (0.02, 0.1),
+    )
     schedule = FreeForm(rule, tuple(Wavelengths(n, t) for n, t in waves), 8 * MM)
     return register_free_form(template, first.vertices, matcher, schedule, local)
 
@@ -167,7 +178,15 @@ def fit_bones(
     soft = Wavelengths(settings.fine_normal, settings.fine_tangent, settings.fine_membrane)
     fine = Stage("fine", settings.fine_steps, free, rule, 5 * MM, settings.prior, soft, soft)
     x, done = run_stage(model, matcher, fine, x, deformation, (gap,), report)
-    return Registration(model, x, (done,))
+    fitted = Registration(model, x, (done,))
+    repair = replace(fine, name="repair", steps=1, rule=replace(rule, trim=5 * MM))
+    for attempt in range(1, settings.repair_rounds + 1):
+        if len(self_intersections(fitted.vertices, matcher.searched)) == 0:
+            break
+        wider = replace(gap, gap=gap.gap + attempt * 0.15 * MM)
+        x, done = run_stage(model, matcher, repair, fitted.x, deformation, (wider,), report)
+        fitted = Registration(model, x, (*fitted.reports, done))
+    return fitted
 
 
 def register(
