@@ -5,7 +5,7 @@ from functools import lru_cache
 import numpy as np
 import pytest
 import torch
-from core_models import asm, block_direction, random_state
+from core_models import asm, block_direction, coarse_asm, random_state
 from helpers import directional_difference
 from torch import Tensor
 
@@ -124,7 +124,7 @@ STATES = ("zero rotation", "random", "large rotations")
 
 def state_named(state: str) -> Tensor:
     """Zero rotations with all else random (at full rest no chart parameter moves anything)."""
-    model = asm(2, expressions=True)
+    model = coarse_asm(2, expressions=True)
     x = random_state(model, sigmas=0.3, seed=5)
     x[model.table.slices["rotation"]] *= {"zero rotation": 0, "random": 1, "large rotations": 30}[
         state
@@ -134,7 +134,7 @@ def state_named(state: str) -> Tensor:
 
 def pulled(x: Tensor) -> Tensor:
     """A scalar that sees every vertex."""
-    model = asm(2, expressions=True)
+    model = coarse_asm(2, expressions=True)
     generator = torch.Generator().manual_seed(0)
     pull = torch.randn(model.template.shape, generator=generator, dtype=torch.float64)
     return (model.vertices(x) * pull).sum()
@@ -149,7 +149,7 @@ def autograd_gradient(state: str) -> Tensor:
 @pytest.mark.parametrize("state", STATES)
 @pytest.mark.parametrize("name", BLOCKS)
 def test_autograd_of_every_block_agrees_with_finite_differences(name, state):
-    direction = block_direction(asm(2, expressions=True), name)
+    direction = block_direction(coarse_asm(2, expressions=True), name)
     expected = float(directional_difference(pulled, state_named(state), direction))
     actual = float(autograd_gradient(state) @ direction)
     assert abs(expected) > 1e-5

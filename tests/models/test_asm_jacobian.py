@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import scipy.sparse as sp
 import torch
-from core_models import asm, block_direction, random_state
+from core_models import asm, block_direction, coarse_asm, random_state
 from helpers import directional_difference
 from torch import Tensor
 
@@ -20,7 +20,7 @@ STATES = {"zero rotation": 0.0, "random": 1.0, "large rotations": 30.0}
 
 @lru_cache(maxsize=4)
 def posed_model() -> PosedModel:
-    return PosedModel.build(asm(2, expressions=True))
+    return PosedModel.build(coarse_asm(2, expressions=True))
 
 
 @lru_cache(maxsize=4)
@@ -40,7 +40,7 @@ def jacobian_at(state: str) -> PosedJacobian:
 
 @lru_cache(maxsize=1)
 def dense_inner() -> Tensor:
-    return asm(2, expressions=True).linearize(state_named("random")[POSE.size :]).dense()
+    return coarse_asm(2, expressions=True).linearize(state_named("random")[POSE.size :]).dense()
 
 
 @pytest.mark.parametrize("state", STATES)
@@ -57,7 +57,7 @@ def test_every_block_agrees_with_finite_differences(name, state):
 @pytest.mark.parametrize("state", STATES)
 def test_vjp_is_the_adjoint_of_jvp(state):
     generator = torch.Generator().manual_seed(1)
-    verts = len(asm(2).template)
+    verts = len(coarse_asm(2).template)
     pull = torch.randn(2, verts, 3, generator=generator, dtype=torch.float64)
     gradient = jacobian_at(state).vjp(pull)
     for name in (*POSE.slices, *BLOCKS):
@@ -70,7 +70,10 @@ def test_vjp_is_the_adjoint_of_jvp(state):
 def test_vjp_equals_autograd(state):
     leaf = state_named(state).clone().requires_grad_()
     pull = torch.randn(
-        len(asm(2).template), 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64
+        len(coarse_asm(2).template),
+        3,
+        generator=torch.Generator().manual_seed(2),
+        dtype=torch.float64,
     )
     (expected,) = torch.autograd.grad((posed_model().vertices(leaf) * pull).sum(), leaf)
     actual = jacobian_at(state).vjp(pull)
@@ -81,7 +84,7 @@ def test_vjp_equals_autograd(state):
 
 
 def test_dense_is_the_matrix_of_jvp_and_vjp():
-    dense, model = dense_inner(), asm(2, expressions=True)
+    dense, model = dense_inner(), coarse_asm(2, expressions=True)
     jacobian = model.linearize(state_named("random")[POSE.size :])
     assert isinstance(jacobian, VertexJacobian)
     step = random_state(model, seed=7)
@@ -103,7 +106,7 @@ def test_linearize_holds_the_vertices(state):
 
 def neighbour_hessian() -> sp.bsr_matrix:
     """A positive semi-definite matrix that couples neighbours on the mesh, as real terms do."""
-    model, rng = asm(2), np.random.default_rng(0)
+    model, rng = coarse_asm(2), np.random.default_rng(0)
     faces = model.faces.numpy()
     count = len(faces)
     rows = np.repeat(np.arange(count), 9)
@@ -123,7 +126,7 @@ def relative_to_diagonal(actual: Tensor, expected: Tensor) -> float:
 def test_gauss_newton_is_the_dense_product(monkeypatch):
     """Without the floor on influences, up to single precision."""
     monkeypatch.setattr(asm_jacobian, "_WEIGHT_FLOOR", -1.0)
-    model = asm(2, expressions=True)
+    model = coarse_asm(2, expressions=True)
     hessian = neighbour_hessian()
     dense = dense_inner().reshape(-1, model.table.size).numpy()
     expected = torch.from_numpy(dense.T @ (hessian @ dense))
@@ -159,7 +162,7 @@ def posed_columns() -> np.ndarray:
 
 def test_with_the_floor_it_still_shapes_the_step():
     """Influences below the floor are left out: a small change of J^T H J as a whole."""
-    model = asm(2)
+    model = coarse_asm(2)
     x = random_state(model, sigmas=0.3, seed=5)
     jacobian, hessian = model.linearize(x), neighbour_hessian()
     dense = jacobian.dense().reshape(-1, model.table.size).numpy()
@@ -170,6 +173,19 @@ def test_with_the_floor_it_still_shapes_the_step():
     difference = torch.linalg.norm((actual - expected) * whiten)
     assert float(difference / torch.linalg.norm(expected * whiten)) < 1e-3
     torch.testing.assert_close(actual, actual.T)
+
+
+def test_the_shipped_head_has_the_gradient_of_autograd():
+    model = asm(2)
+    x = random_state(model, sigmas=0.5, seed=8)
+    pull = torch.randn_like(model.template)
+    leaf = x.clone().requires_grad_()
+    (expected,) = torch.autograd.grad((model.vertices(leaf) * pull).sum(), leaf)
+    actual = model.linearize(x).vjp(pull)
+    for name, run in model.table.slices.items():
+        size = float(expected[run].abs().max())
+        error = float((actual[run] - expected[run]).abs().max())
+        assert error < 1e-9 * size, f"{name}: {error:.1e} of {size:.1e}"
 
 
 def test_pose_turns_and_scales_about_its_centre():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import torch
-from core_models import asm, random_state
+from core_models import asm, coarse_asm, random_state
 from helpers import directional_difference, one_sided_difference
 from torch import Tensor
 
@@ -90,7 +90,7 @@ def test_bind_moves_by_what_the_surface_moves():
 
 def state_with_anchor(bone: int, chart_point: Tensor) -> Tensor:
     """Random bones, one anchor at a given place of the chart."""
-    model = asm(2)
+    model = coarse_asm(2)
     x = random_state(model, sigmas=0.3, seed=2)
     start = model.table.slices["zeta"].start + 2 * bone
     x[start : start + 2] = chart_point - model.zeta0[bone]
@@ -98,7 +98,7 @@ def state_with_anchor(bone: int, chart_point: Tensor) -> Tensor:
 
 
 def anchor_direction(bone: int, direction: Tensor) -> Tensor:
-    model = asm(2)
+    model = coarse_asm(2)
     out = model.table.zeros()
     start = model.table.slices["zeta"].start + 2 * bone
     out[start : start + 2] = direction
@@ -108,7 +108,7 @@ def anchor_direction(bone: int, direction: Tensor) -> Tensor:
 @pytest.mark.parametrize("bone", [10, 45])
 def test_close_to_a_border_both_sides_have_their_own_derivative(bone):
     """Two triangles share an edge: either side's slope is right on its side of it."""
-    model = asm(2)
+    model = coarse_asm(2)
     face = int(model.locator.locate(model.zeta0[bone : bone + 1].numpy())[0][0])
     a, b, c = model.chart[model.faces[face]]
     middle = 0.5 * (a + b)
@@ -128,7 +128,7 @@ def test_close_to_a_border_both_sides_have_their_own_derivative(bone):
 
 @pytest.mark.parametrize("bone", [10, 45])
 def test_on_a_border_the_derivative_is_that_of_one_side(bone):
-    model = asm(2)
+    model = coarse_asm(2)
     face = int(model.locator.locate(model.zeta0[bone : bone + 1].numpy())[0][0])
     a, b, c = model.chart[model.faces[face]]
     middle = 0.5 * (a + b)
@@ -151,7 +151,7 @@ def test_on_a_border_the_derivative_is_that_of_one_side(bone):
 @pytest.mark.parametrize("bone", [10, 45])
 @pytest.mark.parametrize("place", [(0.0, 40.0), (-30.0, -5.0), (25.0, 0.1)])
 def test_outside_the_chart_derivatives_agree_and_are_finite(bone, place):
-    model = asm(2)
+    model = coarse_asm(2)
     x = state_with_anchor(bone, torch.tensor(place, dtype=torch.float64))
     jacobian = model.linearize(x)
     assert torch.isfinite(jacobian.vertices).all() and torch.isfinite(jacobian.dense()).all()
@@ -165,7 +165,7 @@ def test_outside_the_chart_derivatives_agree_and_are_finite(bone, place):
 @pytest.mark.parametrize("sigmas", [30.0, 1000.0])
 def test_the_model_is_total(sigmas):
     """Absurd parameters give finite vertices and gradients, never NaN."""
-    model = asm(2)
+    model = coarse_asm(2)
     x = random_state(model, sigmas=sigmas, seed=3)
     for name in ("log_scale", "chol", "log_pi"):
         x[model.table.slices[name]] /= sigmas

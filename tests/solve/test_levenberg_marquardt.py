@@ -182,7 +182,7 @@ def test_a_start_that_is_not_finite_is_said(bad):
 def test_a_cliff_into_infinity_is_stepped_back_from():
     """log(x) is NaN for x < 0, where the first step would land."""
     found = levenberg_marquardt(
-        Residuals(lambda x: torch.log(x)), tensor(20.0), box(1), LevenbergMarquardt(max_steps=60)
+        Residuals(torch.log), tensor(20.0), box(1), LevenbergMarquardt(max_steps=60)
     )
     assert found.result.ok and found.value[0] > 0
     assert torch.isfinite(found.value).all()
