@@ -1,0 +1,118 @@
+"""A candidate pose is polished together with the head's shape, so that an unusual nose or width
+of the face does not pass for another scale."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.spatial.transform import Rotation
+
+from rigface.fit.finding.face_target import FaceTarget
+from rigface.geometry.similarity import Similarity, align_points
+
+_SIGMA = 0.0015
+"""Expected misfit (metres) of a shaped template."""
+_INDEPENDENT = 120.0
+"""Neighbouring residuals are alike: all points together count as this many."""
+_REACHES = (0.008, 0.008, 0.007, 0.006, 0.006, 0.005, 0.005, 0.005)
+
+
+@dataclass(frozen=True)
+class Contact:
+    """The scan points near the shaped face and what each meets; template frame, metres."""
+
+    scan: Float[np.ndarray, "near 3"]
+    scan_normals: Float[np.ndarray, "near 3"]
+    face: np.ndarray
+    """Index of the nearest face point."""
+    height: Float[np.ndarray, " near"]
+    """Signed distance along that point's normal."""
+    weight: Float[np.ndarray, " near"]
+    """Support within the reach, 0..1."""
+
+
+@dataclass(frozen=True)
+class Refined:
+    """The outcome for one candidate."""
+
+    scan_from_model: Similarity
+    """Best similarity between the template's face and the shaped face laid on the scan."""
+    scan_from_shaped: Similarity
+    shape: Float[np.ndarray, " shapes"]
+    contact: Contact
+
+
+def refine(
+    start: Similarity,
+    points: Float[np.ndarray, "points 3"],
+    normals: Float[np.ndarray, "points 3"],
+    target: FaceTarget,
+    most: int = 2500,
+) -> Refined:
+    """Robust point-to-plane fit of the similarity and the leading shapes.
+
+    The scan points must be even; `most` of them (evenly strided) take part.
+    """
+    around = start.inverse().apply(points)
+    near = np.flatnonzero((np.abs(around - target.points.mean(0)) < 0.125).all(1))
+    near = near[:: max(1, len(near) // most)]
+    points, normals = points[near], normals[near]
+    pose, shape = start, np.zeros(len(target.shapes))
+    for reach in _REACHES:
+        contact = touch(pose, shape, points, normals, target, reach)
+        pose, shape = _update(pose, shape, contact, target)
+    contact = touch(pose, shape, points, normals, target, _REACHES[-1])
+    shaped = target.points + np.tensordot(shape, target.shapes, 1)
+    return Refined(pose @ align_points(target.points, shaped), pose, shape, contact)
+
+
+def touch(
+    pose: Similarity,
+    shape: np.ndarray,
+    points: np.ndarray,
+    normals: np.ndarray,
+    target: FaceTarget,
+    reach: float,
+) -> Contact:
+    """Pair scan points with the shaped face. The lookup is that of the unshaped template, made
+    with the shape undone; fine while shapes stay below a few voxels."""
+    x, m = pose.inverse().apply(points), normals @ pose.rotation
+    face = target.volume.lookup(x)
+    for _ in range(2):
+        offset = np.einsum("s,snd->nd", shape, target.shapes[:, np.maximum(face, 0)])
+        face = target.volume.lookup(x - offset)
+    found = face >= 0
+    x, m, face = x[found], m[found], face[found]
+    offset = np.einsum("s,snd->nd", shape, target.shapes[:, face])
+    away, n = x - target.points[face] - offset, target.normals[face]
+    height = (away * n).sum(1)
+    aside = np.linalg.norm(away - height[:, None] * n, axis=1)
+    facing = np.maximum(2 * np.abs((m * n).sum(1)) - 1, 0)
+    fall = np.maximum(1 - (height / reach) ** 2, 0) ** 2
+    weight = fall * facing * (aside < 0.004 + 0.5 * np.abs(height))
+    return Contact(x, m, face, height, weight)
+
+
+def _update(
+    pose: Similarity, shape: np.ndarray, contact: Contact, target: FaceTarget
+) -> tuple[Similarity, np.ndarray]:
+    used = contact.weight > 0
+    x, n = contact.scan[used], target.normals[contact.face[used]]
+    weight, height = contact.weight[used], contact.height[used]
+    if weight.sum() < 20:
+        return pose, shape
+    bend = -np.einsum("nd,snd->ns", n, target.shapes[:, contact.face[used]])
+    rows = np.concatenate([np.cross(x, n), n, (n * x).sum(1)[:, None], bend], 1)
+    strength = _INDEPENDENT / weight.sum() / _SIGMA**2
+    hessian = strength * (rows * weight[:, None]).T @ rows
+    prior = np.concatenate([np.full(7, 1e-2), np.ones(len(shape))])
+    gradient = strength * rows.T @ (weight * height)
+    gradient[7:] += shape
+    move = -np.linalg.solve(hessian + np.diag(prior), gradient)
+    shape = np.clip(shape + move[7:], -3, 3)
+    delta = Similarity(
+        float(np.exp(np.clip(move[6], -0.08, 0.08))),
+        Rotation.from_rotvec(move[:3]).as_matrix(),
+        move[3:6],
+    )
+    return (delta @ pose.inverse()).inverse(), shape
