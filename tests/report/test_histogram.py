@@ -72,3 +72,12 @@ def test_colours_run_through_the_anchors_and_get_darker() -> None:
 
     steps = -np.diff([lightness(color_at(share)) for share in np.linspace(0, 1, 12)])
     assert steps.min() > 0.6 * steps.mean() and steps.max() < 1.4 * steps.mean()
+
+
+def test_close_markers_take_two_rows() -> None:
+    scan = strip([0.5] * 3 + [3.9] * 3)
+    markers = (Marker("p95", 0.4), Marker("mean", 0.2), Marker("max", 3.9))
+    svg = histogram_svg(scan, markers, 4.0)
+    labels = re.findall(r'class="marker" x="([\d.]+)" y="([\d.]+)"[^>]*>(\w+)', svg)
+    rows = {name: float(y) for _, y, name in labels}
+    assert rows["mean"] == rows["max"] and abs(rows["p95"] - rows["mean"]) >= 10

@@ -14,6 +14,7 @@ from rigface.report.tables import Figure, figures, flatten, number, region_table
         ("coverage", 0.9734, ("97.3", "%")),
         ("flipped", 0.00042, ("0.04", "%")),
         ("self_intersections", 12345, ("12,345", "")),
+        ("points", 5253.0, ("5,253", "")),
         ("lip_teeth", None, ("–", "")),
         ("mean_mm", float("nan"), ("–", "")),
         ("recipe", "default", ("default", "")),

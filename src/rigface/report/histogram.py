@@ -12,6 +12,7 @@ from rigface.report.data import ScanLayer
 _BINS = 40
 _STEPS = (0.05, 0.1, 0.2, 0.25, 0.5, 1.0, 2.0, 2.5, 5.0, 10.0, 20.0, 50.0)
 _LEFT, _TOP, _WIDTH, _HEIGHT = 6.0, 26.0, 388.0, 110.0
+_LABEL_WIDTH, _ROW = 75.0, 12
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def histogram_svg(scan: ScanLayer, markers: tuple[Marker, ...], max_mm: float) -
     ]
     parts += [_bar(index, share, bars.max(), limit, max_mm) for index, share in enumerate(bars)]
     parts += _axis(limit)
-    parts += [_marker(marker, limit) for marker in markers if 0 <= marker.value_mm <= limit]
+    parts += _markers([marker for marker in markers if 0 <= marker.value_mm <= limit], limit)
     parts.append("</svg>")
     return "".join(parts)
 
@@ -108,12 +109,23 @@ def _axis(limit: float) -> list[str]:
     return parts
 
 
-def _marker(marker: Marker, limit: float) -> str:
-    x = _LEFT + _WIDTH * marker.value_mm / limit
+def _markers(markers: list[Marker], limit: float) -> list[str]:
+    """Rising; a label that would run into the one before goes to the other of two rows."""
+    parts, row, last = [], 0, -np.inf
+    for marker in sorted(markers, key=lambda marker: marker.value_mm):
+        x = _LEFT + _WIDTH * marker.value_mm / limit
+        row = 1 - row if x - last < _LABEL_WIDTH else 0
+        parts.append(_marker(marker, x, row))
+        last = x
+    return parts
+
+
+def _marker(marker: Marker, x: float, row: int) -> str:
     anchor = "end" if x > 300 else "start"
     shift = -4 if anchor == "end" else 4
+    top = _TOP - 14 - _ROW * row
     return (
-        f'<line class="marker" x1="{x:.1f}" x2="{x:.1f}" y1="{_TOP - 14}" y2="{_TOP + _HEIGHT}"/>'
-        f'<text class="marker" x="{x + shift:.1f}" y="{_TOP - 5}" text-anchor="{anchor}">'
+        f'<line class="marker" x1="{x:.1f}" x2="{x:.1f}" y1="{top}" y2="{_TOP + _HEIGHT}"/>'
+        f'<text class="marker" x="{x + shift:.1f}" y="{top + 9}" text-anchor="{anchor}">'
         f"{marker.label} {marker.value_mm:.2f}</text>"
     )

@@ -20,6 +20,7 @@ _LABELS = {
 }
 _SHORT = {**_LABELS, "p95_mm": "p95"}
 _SHARES = ("coverage", "flipped")
+_COUNTS = ("points",)
 
 
 @dataclass(frozen=True)
@@ -52,8 +53,8 @@ def number(name: str, value: Any) -> tuple[str, str]:
     if name in _SHARES:
         percent = 100 * value
         return (f"{percent:.1f}" if name == "coverage" else f"{percent:.2f}"), "%"
-    if isinstance(value, int):
-        return f"{value:,}", ""
+    if isinstance(value, int) or name in _COUNTS:
+        return f"{round(value):,}", ""
     text = f"{value:.2f}" if abs(value) >= 0.01 or value == 0 else f"{value:.1g}"
     return text, "mm" if name.endswith("_mm") else ""
 
