@@ -1,6 +1,6 @@
 """`fit_scan`: a raw scan of a head becomes a rigged head, and numbers that say how well."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -75,7 +75,8 @@ def fit_scan(
     with watch.stage("fit"):
         fitted = _register(template, models, target, config, watch)
     with watch.stage("measure"):
-        return _result(scan, config, template, models, fitted, found, watch)
+        result = _result(scan, config, template, models, fitted, found, watch)
+    return replace(result, seconds=watch.seconds)
 
 
 def _register(
