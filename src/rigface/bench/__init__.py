@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+DOCS = Path(__file__).parents[3] / "docs"
+"""Of a checkout; an installed package has none."""
+
 __all__ = ["run_benchmark"]
 
 
@@ -35,7 +38,6 @@ def run_benchmark(
     show(report)
     if json_path is not None:
         write_json(report.rows, json_path)
-    docs = Path(__file__).parents[3] / "docs"
-    if docs.is_dir() and not quick:
-        update_docs(report, docs / "benchmarks.md")
+    if DOCS.is_dir() and not quick:
+        update_docs(report, DOCS / "benchmarks.md")
     return report.ok

@@ -8,7 +8,7 @@ from rigface.bench.ict_heads import ict_heads
 from rigface.bench.machine import describe_machine
 from rigface.bench.registration_adam import CAP, RATES, AdamReference, adam_reference
 from rigface.bench.registration_data import data_dir, named_scan, simulated_pairs
-from rigface.bench.registration_fits import HAS_FINDER, Fits, FittedCase, Say, found_start
+from rigface.bench.registration_fits import Fits, FittedCase, Say, found_start
 from rigface.bench.registration_peers import ALL_PEERS, peer_report
 from rigface.bench.registration_rows import (
     SCAN_LIMITS,
@@ -130,14 +130,13 @@ def _cap_text(steps: int) -> str:
 
 def _notes(first: FittedCase, scope: Scope) -> list[str]:
     result = first.result
-    rule = "found in the scan, no landmarks" if HAS_FINDER else "true nose tip and unit given"
     scale = result.scan_from_model.scale * first.case.metres_per_unit
     notes = [
         f"Data: {', '.join(_credits(scope.scans, first))}.",
         "Metric: scan to outer skin and eyeballs over the face region (docs/metrics.md), in true "
         "millimetres; the floor and Adam: skin alone.",
-        f"ASM, K = 2, {result.variables:,} free variables; start: {rule}; alignment of "
-        f"{FIRST}: scale {scale:.4f} against the true size.",
+        f"ASM, K = 2, {result.variables:,} free variables; start: the face found in the scan, no "
+        f"landmarks; alignment of {FIRST}: scale {scale:.4f} against the true size.",
         f"Adam takes over at the recipe's last stage, with its terms renewed in each step; rates "
         f"{', '.join(map(str, RATES))} sigma per step, cap {CAP:,} steps"
         + (f" or {scope.adam_seconds:g} s" if scope.adam_seconds < 1e9 else "")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 
 import numpy as np
 from jaxtyping import Float
@@ -21,7 +20,6 @@ from rigface.rig.template_io import load_template
 
 Say = Callable[[str], None]
 DEFAULT = ScanConfig()
-HAS_FINDER = find_spec("rigface.fit.find_face") is not None
 
 
 @dataclass(frozen=True)
@@ -72,7 +70,7 @@ class Fits:
 
     def _make(self, case: BenchScan, config: ScanConfig) -> FittedCase | None:
         try:
-            result = fit_scan(case.scan, config, start=None if HAS_FINDER else known_start(case))
+            result = fit_scan(case.scan, config)
         except RigfaceError as error:
             self.notes.append(f"No fit to {case.name}: {error}")
             self.say(self.notes[-1])
@@ -89,16 +87,7 @@ class Fits:
 
 def found_start(case: BenchScan) -> Similarity:
     """scan_from_model (metres to the scan's unit) that our fits start from, for the peers."""
-    return align(case.scan, load_template()).scan_from_model if HAS_FINDER else known_start(case)
-
-
-def known_start(case: BenchScan) -> Similarity:
-    """From the true unit and nose tip: what stands in where the face finder is not installed."""
-    template = load_template()
-    points = template.landmarks.positions(template.mesh.vertices, template.mesh.faces)
-    nose = points[template.landmarks.names.index("ibug.30")]
-    scale = 1 / case.metres_per_unit
-    return Similarity(scale, np.eye(3), case.nose_tip - scale * nose)
+    return align(case.scan, load_template()).scan_from_model
 
 
 def skin_errors(

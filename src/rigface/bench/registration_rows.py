@@ -81,7 +81,7 @@ def quality_rows(fits: Fits) -> list[Row]:
     good = fits.all_good()
     on = f"worst of {len(good)} fits"
 
-    def worst(key: str) -> float:
+    def worst(key: str) -> float | int:
         return max((one.result.quality[key] for one in good), default=NAN)
 
     contact = "(rest, blink, jawOpen)"
