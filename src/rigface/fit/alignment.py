@@ -2,11 +2,17 @@
 
 from dataclasses import dataclass
 
+import numpy as np
+
 from rigface.evidence.landmarks import Landmarks
 from rigface.evidence.scan import Scan
+from rigface.geometry.mesh import Mesh
 from rigface.geometry.similarity import Similarity
+from rigface.geometry.visibility import seen_from_outside
 from rigface.rig.template import Template
 
+_DIRECTIONS = 64
+"""Fewer than a metric needs: only the bulk of hidden surface must go."""
 UNITS = {"mm": 1e-3, "cm": 1e-2, "m": 1.0, "inch": 0.0254}
 HUMAN_SIZES = (0.72, 1.40)
 """Face size over the template's (a slender teenager's): small children to large adults."""
@@ -33,8 +39,20 @@ def align(
     from rigface.fit.finding.prepare import prepare_points
 
     points, normals, _ = prepare_points(scan, seed=seed)
+    shown = _shown(scan, points, normals)
+    points, normals = points[shown], normals[shown]
     pose = find_face(points, normals, template=template, seed=seed, landmarks=landmarks)
     return Alignment(Similarity(pose.scale, pose.rotation, pose.translation), float(pose.score))
+
+
+def _shown(scan: Scan, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
+    """Samples that are not inside the head: mouth bags and eye pockets would speak against it."""
+    if scan.faces is None:
+        return np.ones(len(points), dtype=bool)
+    mesh = Mesh(scan.vertices, scan.faces)
+    seen = seen_from_outside(mesh, points, normals, directions=_DIRECTIONS)
+    # A scan that hides most of itself is a tangle of outliers: visibility says nothing there.
+    return seen if seen.mean() > 0.3 else np.ones(len(points), dtype=bool)
 
 
 def decide_unit(per_metre: float) -> str | None:

@@ -26,7 +26,7 @@ from rigface.rig.template import Template
 _REACHES = (0.015, 0.012, 0.010, 0.008, 0.008, 0.006)
 """Metres within which a scan point supports a hypothesis, ever tighter."""
 _CANDIDATES = 6
-_LIKENESS = 1.1
+_LIKENESS = 1.05
 """Least `precise + alike` of a face. Faces measured at least 1.3, other shapes at most 0.95."""
 _BODY = 1.05
 """Metres (template scale) beyond which a scan holds far more than a head and shoulders."""
@@ -40,7 +40,7 @@ class FacePose:
     rotation: Float[np.ndarray, "3 3"]
     translation: Float[np.ndarray, "3"]
     score: float
-    """`precise + alike` of the findings: 2 is perfect, below 1.1 is no face."""
+    """`precise + alike` of the findings: 2 is perfect, below 1.05 is no face."""
     margin: float
     """Score minus that of the best clearly different candidate."""
     message: str
