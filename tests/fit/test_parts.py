@@ -22,7 +22,10 @@ def own():
 
 
 def test_the_template_keeps_its_own_parts(own):
-    np.testing.assert_allclose(own.vertices, load_template().mesh.vertices, atol=1e-9)
+    skin, rest = load_template().parts["skin"].vertices, load_template().mesh.vertices
+    np.testing.assert_array_equal(own.vertices[skin], rest[skin])
+    # an eyeball may take one step back for the clearance of its lids
+    np.testing.assert_allclose(own.vertices, rest, atol=4.1e-4)
     assert contact_counts(load_template(), own) == CLEAN
 
 
