@@ -23,11 +23,12 @@ def test_it_reproduces_its_target():
     rule = MatchRule(8 * MM, 0.5, 1 * MM, slide=0.05, reverse=0.3)
     schedule = FreeForm(rule, (Wavelengths(0.03, 0.12), Wavelengths(0.02, 0.1)), 4 * MM)
     found = register_free_form(template.mesh.vertices[skin], start, matcher, schedule)
-    assert target.surface is not None
+    surface = target.surface
+    assert surface is not None
     face = template.regions["face"][skin]
 
     def distance(vertices: np.ndarray) -> float:
-        near = target.surface.closest(torch.from_numpy(np.ascontiguousarray(vertices[face])))
+        near = surface.closest(torch.from_numpy(np.ascontiguousarray(vertices[face])))
         return float(near.distance.median())
 
     assert distance(start) > 0.5 * MM

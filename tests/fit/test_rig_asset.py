@@ -14,9 +14,11 @@ from rigface.fit.rig_asset import asm_asset, baked_asset, rig_asset
 from rigface.rig.template_io import load_template
 
 
-@pytest.mark.parametrize("build", [baked_asset, asm_asset])
-def test_rest_is_the_fitted_head(build):
-    np.testing.assert_allclose(posed_vertices(build(fitted())), fitted().vertices, atol=1e-9)
+# The exact layout leaves out weights below 1e-7, which is some nanometres.
+@pytest.mark.parametrize(("build", "metres"), [(baked_asset, 1e-9), (asm_asset, 1e-8)])
+def test_rest_is_the_fitted_head(build, metres):
+    actual = posed_vertices(build(fitted()))
+    np.testing.assert_allclose(actual, fitted().vertices, rtol=0, atol=metres)
 
 
 @pytest.mark.parametrize("shape", ["jawOpen", "eyeBlinkLeft", "tongueOut"])

@@ -62,6 +62,7 @@ def test_derivative_of_the_chain():
         _, tangent = torch.autograd.functional.jvp(
             lambda m: world_from_local(m, PARENTS), local, direction
         )
+        assert isinstance(tangent, torch.Tensor)
         return tangent
 
     assert_derivative(lambda m: world_from_local(m, PARENTS), local, jvp)

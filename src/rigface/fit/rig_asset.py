@@ -8,6 +8,7 @@ from jaxtyping import Float
 
 from rigface.errors import UsageError
 from rigface.export.asset import Morph, RigAsset
+from rigface.export.evaluate import posed_vertices
 from rigface.fit.jaw import follow_jaw, jaw_share
 from rigface.fit.materials import MATERIALS, face_materials
 from rigface.fit.result import ScanResult
@@ -84,9 +85,9 @@ def asm_asset(result: ScanResult) -> RigAsset:
         rotation[i] = _quaternion(inner[:3, :3] / size)
         inverse_bind[i, :3, 3] = -rest
         world[name] = here
-    return RigAsset(
+    asset = RigAsset(
         name="face",
-        vertices=_template_with_detail(result),
+        vertices=result.template.mesh.vertices,
         faces=result.template.mesh.faces,
         uv=_uv(result),
         uv_faces=_uv_faces(result),
@@ -102,6 +103,7 @@ def asm_asset(result: ScanResult) -> RigAsset:
         morphs=_template_morphs(result),
         extras={"rigface": {"layout": "asm", "unit": "metre", "model": result.model.name}},
     )
+    return _through_inverse_skinning(asset, result)
 
 
 def rig_asset(result: ScanResult, layout: str = "baked", lod: int = 0) -> RigAsset:
@@ -231,14 +233,13 @@ def _template_morphs(result: ScanResult) -> tuple[Morph, ...]:
     return tuple(morphs)
 
 
-def _template_with_detail(result: ScanResult) -> Float[np.ndarray, "verts 3"]:
-    """The template, plus the displacement layer (if any) brought back through the skinning."""
-    out = result.template.mesh.vertices.copy()
-    detail = result.settings.get("detail_offsets")
-    if detail is not None:
-        inverse = np.linalg.inv(result.rig.skin_linear)
-        out[: len(inverse)] += np.einsum("nij,nj->ni", inverse, np.asarray(detail))
-    return out
+def _through_inverse_skinning(asset: RigAsset, result: ScanResult) -> RigAsset:
+    """What the bones do not explain (a detail layer, a linear model) goes into the rest mesh."""
+    lack = result.head.vertices - posed_vertices(asset)
+    if np.abs(lack).max() < 1e-8:
+        return asset
+    rest = asset.vertices + np.linalg.solve(_linear_of_all(result), lack[..., None])[..., 0]
+    return replace(asset, vertices=rest)
 
 
 def _linear_of_all(result: ScanResult) -> Float[np.ndarray, "verts 3 3"]:

@@ -95,7 +95,10 @@ def result_numbers(result: ScanResult, pruning_mm: float | None, watch: Progress
 
 
 def save_params(path: Path, result: ScanResult) -> None:
-    """Every parameter by name, in its own unit, with the resolved settings in the header."""
+    """Every parameter by name, in its own unit, with the resolved settings in the header.
+
+    All of them sit as JSON under one key: safetensors orders several keys at random.
+    """
     table = result.model.table
     units = {p.name: p.unit for p in table.parameters}
     arrays = {
@@ -103,12 +106,13 @@ def save_params(path: Path, result: ScanResult) -> None:
     }
     assert set(POSE.slices) <= set(arrays)
     header = {
-        "units": json.dumps(units),
-        "settings": json.dumps(result.settings, default=str, sort_keys=True),
+        "units": units,
+        "settings": dict(result.settings),
         "model": result.model.name,
         "template": result.template.name,
     }
-    save_file(arrays, path, metadata=header)
+    text = json.dumps(header, default=str, sort_keys=True)
+    save_file(arrays, path, metadata={"rigface": text})
 
 
 def _save_fit(path: Path, result: ScanResult, lod: int) -> None:
