@@ -67,8 +67,8 @@ class ScanTarget:
         normal = np.einsum("nc,ncd->nd", bary, self.vertex_normals[corners])
         normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-12)
         inside = ~(
-            (self.border[corners] & (bary > 1e-4)).all(-1)
-            | (bary < 1e-6).any(-1) & (self.border[corners] | (bary < 1e-6)).all(-1)
+            np.all(self.border[corners] & (bary > 1e-4), axis=-1)
+            | np.any(bary < 1e-6, axis=-1) & np.all(self.border[corners] | (bary < 1e-6), axis=-1)
         )
         return found.point.numpy(), normal, inside
 

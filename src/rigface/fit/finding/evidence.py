@@ -17,8 +17,8 @@ from jaxtyping import Float
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-import rigface.geometry.surface  # noqa: F401  (sets warp up quietly)
 from rigface.fit.finding.poses import Poses
+from rigface.geometry.surface import start_warp
 
 _VOXEL = 0.003
 _MARGIN = 0.036
@@ -45,7 +45,7 @@ class FaceVolume:
     def lookup(self, x: Float[np.ndarray, "n 3"]) -> np.ndarray:
         """Index of the nearest face point of each position (metres, template frame) or -1."""
         cell = np.floor((x - self.low) / _VOXEL).astype(int)
-        inside = ((cell >= 0) & (cell < self.index.shape)).all(1)
+        inside = np.all((cell >= 0) & (cell < self.index.shape), axis=1)
         cell = np.where(inside[:, None], cell, 0)
         return np.where(inside, self.index[cell[:, 0], cell[:, 1], cell[:, 2]], -1)
 
@@ -119,9 +119,7 @@ def _evidence_kernel(
                         sums[h, 38] = sums[h, 38] + w * height * height
                         sums[h, 39] = sums[h, 39] + value[i] * inner[i] * (1.0 - w)
                         twist = wp.cross(x, n)
-                        row = _vec7(
-                            twist[0], twist[1], twist[2], n[0], n[1], n[2], wp.dot(n, x)
-                        )
+                        row = _vec7(twist[0], twist[1], twist[2], n[0], n[1], n[2], wp.dot(n, x))
                         slot = wp.int32(0)
                         for a in range(7):
                             for b in range(a, 7):
@@ -141,6 +139,7 @@ def face_volume(
     inner: Float[np.ndarray, " points"],
 ) -> FaceVolume:
     """Index the face (metres, template frame) for lookups."""
+    start_warp()
     low = points.min(0) - _MARGIN
     count = np.ceil((points.max(0) + _MARGIN - low) / _VOXEL).astype(int)
     axes = [low[a] + (np.arange(count[a]) + 0.5) * _VOXEL for a in range(3)]
@@ -195,9 +194,7 @@ def measure(
     return sums.astype(float)
 
 
-def step(
-    poses: Poses, sums: Float[np.ndarray, "poses sums"], damping: float = 1e-3
-) -> Poses:
+def step(poses: Poses, sums: Float[np.ndarray, "poses sums"], damping: float = 1e-3) -> Poses:
     """One damped Gauss-Newton step of every hypothesis (rotation, translation, log scale)."""
     upper = np.triu_indices(7)
     hessian = np.zeros((len(poses), 7, 7))
@@ -206,7 +203,9 @@ def step(
     # Lengths of ~5 cm make the rotation and scale columns comparable with the translation.
     weight = sums[:, 35, None, None] + 1e-9
     prior = np.diag([2.5e-3, 2.5e-3, 2.5e-3, 1.0, 1.0, 1.0, 2.5e-3])
-    move = np.linalg.solve(hessian / weight + damping * prior, (sums[:, 28:35] / weight[:, 0])[:, :, None])[:, :, 0]
+    move = np.linalg.solve(
+        hessian / weight + damping * prior, (sums[:, 28:35] / weight[:, 0])[:, :, None]
+    )[:, :, 0]
     move[:, :3] = _limited(move[:, :3], 0.25)
     move[:, 3:6] = _limited(move[:, 3:6], 0.015)
     move[:, 6] = np.clip(move[:, 6], -0.08, 0.08)

@@ -113,7 +113,9 @@ def _keys(template: Template, points: np.ndarray, normals: np.ndarray) -> Patche
     here, there = polar_patches(around[one_per_voxel(around, 0.004)], points[spread])
     outward = (here.frames[:, :, 2] * normals[spread]).sum(1) > 0
     both = [here[outward], there[~outward]]
-    patches = Patches(*(np.concatenate(each) for each in zip(*map(Patches.arrays, both))))
+    patches = Patches(
+        *(np.concatenate(each) for each in zip(*map(Patches.arrays, both), strict=True))
+    )
     energy = (relief(patches) ** 2).sum(1) / np.maximum(patches.seen.sum(1), 1)
     best = np.argsort(-energy * (patches.seen.mean(1) > 0.7), kind="stable")[:_KEYS]
     return _filled(patches[np.sort(best)])

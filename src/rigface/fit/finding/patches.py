@@ -16,7 +16,7 @@ import numpy as np
 import warp as wp
 from jaxtyping import Bool, Float
 
-import rigface.geometry.surface  # noqa: F401  (sets warp up quietly)
+from rigface.geometry.surface import start_warp
 
 ANGLES = 16
 RING_BORDERS = (0.0, 8e-3, 16e-3, 24e-3, 33e-3, 42e-3, 52e-3, 63e-3, 75e-3)
@@ -129,6 +129,7 @@ def polar_patches(
 ) -> tuple[Patches, Patches]:
     """The patches of the seeds seen from either side of the surface; metres."""
     count = len(centres)
+    start_warp()
     points = wp.array(np.ascontiguousarray(cloud, np.float32), dtype=wp.vec3, device="cpu")
     grid = wp.HashGrid(32, 32, 32, device="cpu")
     grid.build(points, 0.5 * RING_BORDERS[-1])

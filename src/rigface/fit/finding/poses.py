@@ -28,9 +28,7 @@ class Poses:
 
     def similarity(self, index: int) -> Similarity:
         """scan_from_model of one hypothesis."""
-        return Similarity(
-            float(self.scale[index]), self.rotation[index], self.translation[index]
-        )
+        return Similarity(float(self.scale[index]), self.rotation[index], self.translation[index])
 
     def apply(self, points: Float[np.ndarray, "n 3"]) -> Float[np.ndarray, "poses n 3"]:
         """Model points in the scan."""
@@ -49,7 +47,9 @@ class Poses:
 
     @staticmethod
     def joined(parts: Sequence["Poses"]) -> "Poses":
-        return Poses(*(np.concatenate(each) for each in zip(*(p._arrays() for p in parts))))
+        return Poses(
+            *(np.concatenate(each) for each in zip(*(p._arrays() for p in parts), strict=True))
+        )
 
 
 CORNERS = np.array([[0.05, 0.03, 0.0], [-0.05, 0.03, 0.0], [0.0, -0.08, 0.02], [0.0, -0.03, 0.05]])

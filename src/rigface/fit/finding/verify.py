@@ -49,9 +49,7 @@ def examine(refined: Refined, target: FaceTarget) -> Findings:
         precise=float(on / (on + off + 1e-9)),
         alike=float(both / np.sqrt(power * own)),
         amount=float(both / power),
-        misfit=float(
-            1e3 * np.sqrt((weight * contact.height**2).sum() / (weight.sum() + 1e-9))
-        ),
+        misfit=float(1e3 * np.sqrt((weight * contact.height**2).sum() / (weight.sum() + 1e-9))),
         shape=float(np.sqrt((refined.shape**2).mean())),
     )
 
