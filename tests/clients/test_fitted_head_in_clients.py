@@ -4,7 +4,7 @@ from pathlib import Path
 
 import client_driver
 import pytest
-from fitted_head import fitted_head
+from synthetic_fits import fitted
 
 from rigface.export.glb import encode_glb
 from rigface.fit.rig_asset import rig_asset
@@ -20,7 +20,7 @@ def installed() -> None:
 
 @pytest.mark.parametrize("layout", ["baked", "asm"])
 def test_every_client_draws_the_fitted_head(layout: str, tmp_path: Path) -> None:
-    asset = rig_asset(fitted_head(), layout)
+    asset = rig_asset(fitted(), layout)
     encoded = encode_glb(asset)
     glb = tmp_path / "face.glb"
     glb.write_bytes(encoded.data)

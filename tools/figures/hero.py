@@ -92,6 +92,7 @@ def _scan_in_model(result: ScanResult) -> np.ndarray:
 def scan_panel(result: ScanResult) -> np.ndarray:
     """The scan as it came, facets shown."""
     vertices = _scan_in_model(result)
+    assert result.scan_faces is not None
     look = Look(vertices=np.tile(GREY, (len(vertices), 1)))
     return over(render(vertices, result.scan_faces, look, FACE, PANEL, flat=True), PAGE)
 
@@ -99,6 +100,7 @@ def scan_panel(result: ScanResult) -> np.ndarray:
 def error_panel(result: ScanResult) -> np.ndarray:
     """The scan in the colours of the report, with their scale."""
     vertices, error = _scan_in_model(result), result.vertex_error_mm
+    assert result.scan_faces is not None
     anchors = np.array([linear_from_hex(color) for color in ANCHORS])
     place = np.clip(np.nan_to_num(error) / LIMIT_MM, 0, 1) * (len(anchors) - 1)
     low = np.minimum(place.astype(int), len(anchors) - 2)
