@@ -118,11 +118,11 @@ def test_only_the_fit_stage_is_timed():
 def test_fits_are_made_once_and_failures_noted(monkeypatch):
     calls = []
 
-    def failing(scan, config):
-        calls.append(config)
+    def failing(scan, template):
+        calls.append(scan)
         raise InputError("no face")
 
-    monkeypatch.setattr("rigface.bench.registration_fits.fit_scan", failing)
+    monkeypatch.setattr("rigface.bench.registration_fits.align", failing)
     fits = Fits(lambda text: None)
     case = case_of("cube")
     assert fits.of(case) is None and fits.of(case) is None

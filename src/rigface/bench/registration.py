@@ -8,7 +8,7 @@ from rigface.bench.ict_heads import ict_heads
 from rigface.bench.machine import describe_machine
 from rigface.bench.registration_adam import CAP, RATES, AdamReference, adam_reference
 from rigface.bench.registration_data import data_dir, named_scan, simulated_pairs
-from rigface.bench.registration_fits import Fits, FittedCase, Say, found_start
+from rigface.bench.registration_fits import Fits, FittedCase, Say
 from rigface.bench.registration_peers import ALL_PEERS, peer_report
 from rigface.bench.registration_rows import (
     SCAN_LIMITS,
@@ -79,7 +79,7 @@ def registration_report(data: Path | None, scope: Scope, say: Say) -> Report:
 def _comparisons(
     fits: Fits, first: FittedCase, scope: Scope, folder: Path
 ) -> tuple[list[Row], list[Grid]]:
-    prepared = prepare(first.case, found_start(first.case))
+    prepared = prepare(first.case(first.case))
     rows = [_floor_row(prepared)]
     fits.say("Adam reference")
     reference = adam_reference(prepared, scope.adam_seconds)

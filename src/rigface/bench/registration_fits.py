@@ -55,6 +55,7 @@ class Fits:
 
     say: Say
     notes: list[str] = field(default_factory=list)
+    starts: dict[str, Similarity] = field(default_factory=dict)
     made: dict[tuple[str, ScanConfig], FittedCase | None] = field(default_factory=dict)
 
     def of(self, case: BenchScan, config: ScanConfig = DEFAULT) -> FittedCase | None:
@@ -64,13 +65,22 @@ class Fits:
             self.made[key] = self._make(case, config)
         return self.made[key]
 
+    def start(self, case: BenchScan) -> Similarity:
+        """Where the face is, scan_from_model (metres to the scan's unit); searched for once.
+
+        Raises InputError if there is none.
+        """
+        if case.name not in self.starts:
+            self.starts[case.name] = align(case.scan, load_template()).scan_from_model
+        return self.starts[case.name]
+
     def all_good(self) -> list[FittedCase]:
         """Every fit that came out."""
         return [fitted for fitted in self.made.values() if fitted is not None]
 
     def _make(self, case: BenchScan, config: ScanConfig) -> FittedCase | None:
         try:
-            result = fit_scan(case.scan, config)
+            result = fit_scan(case.scan, config, start=self.start(case))
         except RigfaceError as error:
             self.notes.append(f"No fit to {case.name}: {error}")
             self.say(self.notes[-1])
@@ -83,11 +93,6 @@ class Fits:
             f"{fitted.seconds:.1f} s"
         )
         return fitted
-
-
-def found_start(case: BenchScan) -> Similarity:
-    """scan_from_model (metres to the scan's unit) that our fits start from, for the peers."""
-    return align(case.scan, load_template()).scan_from_model
 
 
 def skin_errors(

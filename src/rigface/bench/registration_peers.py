@@ -63,7 +63,7 @@ def _simpler(
     fits: Fits, ours: FittedCase, prepared: Prepared, data: Path
 ) -> tuple[list[Row], list[Cells]]:
     rows, table = [], []
-    apart = Fits(fits.say, fits.notes)
+    apart = Fits(fits.say, fits.notes, fits.starts)
     for name, config in OWN.items():
         fitted = apart.of(ours.case, config)
         if fitted is not None:

@@ -10,7 +10,7 @@ import numpy as np
 
 from rigface.bench.peers import icp, peer_start, peer_target
 from rigface.bench.registration_data import BenchScan
-from rigface.bench.registration_fits import Fits, FittedCase, found_start
+from rigface.bench.registration_fits import Fits, FittedCase
 from rigface.bench.table import Row
 from rigface.errors import RigfaceError
 from rigface.fit.outcome import MIN_COVERAGE
@@ -141,7 +141,7 @@ def _carried_by_icp(fits: Fits, a: BenchScan, b: BenchScan) -> float:
     moved, faces = [], None
     for case in (a, b):
         try:
-            aligned = case.in_metres(found_start(case).apply(template.mesh.vertices))
+            aligned = case.in_metres(fits.start(case).apply(template.mesh.vertices))
         except RigfaceError as error:
             fits.notes.append(f"No start for ICP on {case.name}: {error}")
             return NAN
