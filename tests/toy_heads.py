@@ -28,7 +28,7 @@ def with_pocket(head: Mesh) -> Mesh:
 
 
 def toy_outer(head: Mesh, floor: float = -1.0) -> OuterSurface:
-    """The faces above y = floor (all by default) as outer skin; nose, and cheeks elsewhere. No eyeballs."""
+    """Faces above y = floor (all by default) as outer skin: nose, cheeks elsewhere; no eyeballs."""
     middle = head.vertices[head.faces].mean(axis=1)
     kept = middle[:, 1] > floor
     nose = np.linalg.norm(middle - NOSE, axis=1) < 0.03

@@ -49,7 +49,7 @@ class Wavelengths:
     """Wavelength of the tangential membrane; 0 leaves it out."""
 
     def stiffness(self, sigma: float) -> Stiffness:
-        """Where data of 1/2 (r / sigma)^2 per mm^2 and bending balance: b = (l / 2 pi)^4 / sigma^2."""
+        """Data of 1/2 (r / sigma)^2 per mm^2 and bending balance at b = (l / 2 pi)^4 / sigma^2."""
         unit = 1 / (sigma**2 * 1e-6)
         return Stiffness(
             bend_normal=unit * (self.normal / (2 * np.pi)) ** 4,

@@ -10,7 +10,6 @@ Inside this module the columns are ordered bone by bone, then the expression wei
 
 from typing import TYPE_CHECKING
 
-import numpy as np
 import scipy.sparse as sp
 import torch
 from jaxtyping import Float, Int
