@@ -79,7 +79,7 @@ def registration_report(data: Path | None, scope: Scope, say: Say) -> Report:
 def _comparisons(
     fits: Fits, first: FittedCase, scope: Scope, folder: Path
 ) -> tuple[list[Row], list[Grid]]:
-    prepared = prepare(first.case(first.case))
+    prepared = prepare(first.case, fits.start(first.case))
     rows = [_floor_row(prepared)]
     fits.say("Adam reference")
     reference = adam_reference(prepared, scope.adam_seconds)
