@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from synthetic_fits import fitted
 
 import rigface
 from rigface.geometry.mesh import boundary_edges, face_areas
@@ -21,6 +22,36 @@ def test_short_and_says_how_to_run_it(path):
 
 def test_numbered_without_gaps():
     assert [int(path.name[:2]) for path in EXAMPLES] == list(range(1, len(EXAMPLES) + 1))
+
+
+@pytest.fixture
+def short_fit(monkeypatch):
+    """The examples show how to call the fit; how well it fits is tested elsewhere."""
+    monkeypatch.setattr(rigface, "load_scan", Path, raising=False)
+    monkeypatch.setattr(rigface, "fit_scan", lambda scan, **_: fitted(), raising=False)
+
+
+def test_fit_example_writes_and_prints(short_fit, tmp_path, capsys):
+    runpy.run_path(str(EXAMPLES[1]))["main"](tmp_path / "scan.ply", tmp_path / "out")
+    printed = capsys.readouterr().out
+    assert "accepted" in printed
+    assert "nose" in printed
+    assert (tmp_path / "out" / "face.glb").is_file()
+
+
+def test_pose_example_moves_the_head(short_fit, tmp_path, capsys):
+    runpy.run_path(str(EXAMPLES[2]))["main"](tmp_path / "scan.ply", tmp_path / "out")
+    lines = dict(line.split(maxsplit=1) for line in capsys.readouterr().out.splitlines())
+    moved = {name: float(text.split()[-2]) for name, text in lines.items()}
+    assert moved["rest"] == 0
+    assert min(moved["jaw_bone"], moved["smile"], moved["wink"]) > 3
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert names == {"head.glb", "head.html", *(f"{name}.obj" for name in moved)}
+
+
+def test_model_example_follows_the_pull():
+    main = runpy.run_path(str(EXAMPLES[3]))["main"]
+    assert main(steps=8) < main(steps=1) - 1
 
 
 def test_synthetic_scan_is_what_people_send(tmp_path):

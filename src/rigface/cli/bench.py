@@ -19,6 +19,8 @@ class BenchCommand:
     """A version of it that takes less than a minute."""
     rows: Annotated[Path | None, tyro.conf.arg(name="json", metavar="FILE")] = None
     """File for the rows: what, on, value, unit, limit, better, ok."""
+    robustness: bool = False
+    """Also the spoiled scans: turned, cut, noisy, decimated, with outliers."""
     data: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder of the public scans; default: RIGFACE_DATA, else ../shared/data."""
 
@@ -27,5 +29,11 @@ class BenchCommand:
     def run(self) -> int:
         from rigface.bench import run_benchmark
 
-        good = run_benchmark(self.name, quick=self.quick, json_path=self.rows, data=self.data)
+        good = run_benchmark(
+            self.name,
+            quick=self.quick,
+            json_path=self.rows,
+            data=self.data,
+            robustness=self.robustness,
+        )
         return EXIT_GOOD if good else EXIT_QUALITY_GATE
