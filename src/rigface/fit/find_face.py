@@ -17,8 +17,9 @@ from rigface.evidence.landmarks import Landmarks
 from rigface.fit.finding.evidence import measure, step
 from rigface.fit.finding.face_target import FaceTarget, face_target
 from rigface.fit.finding.poses import distinct
+from rigface.fit.finding.prepare import scan_size
 from rigface.fit.finding.refine import Refined, refine
-from rigface.fit.finding.search import level_clouds, propose, scale_levels, scan_size
+from rigface.fit.finding.search import level_clouds, propose, scale_levels
 from rigface.fit.finding.verify import Findings, examine
 from rigface.geometry.similarity import Similarity, align_points
 from rigface.rig.template import Template

@@ -1,9 +1,12 @@
 """`fit_scan`: a raw scan of a head becomes a rigged head, and numbers that say how well."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 import numpy as np
+import torch
 
 from rigface.errors import InputError
 from rigface.evidence.landmarks import Landmarks
@@ -72,11 +75,24 @@ def fit_scan(
                 "and can be seen from outside; at least 300 are needed. Check that the file holds "
                 "a face and not only its inside."
             )
-    with watch.stage("fit"):
+    with watch.stage("fit"), one_thread():
         fitted = _register(template, models, target, config, watch)
     with watch.stage("measure"):
         result = _result(scan, config, template, models, fitted, found, watch)
     return replace(result, seconds=watch.seconds)
+
+
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """A fit is thousands of small products: splitting each over all cores costs more than it
+    saves, much more on a busy machine. The Gauss-Newton clusters bring their own two threads.
+    """
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 def _register(

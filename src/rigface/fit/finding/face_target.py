@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.spatial import cKDTree
 
 from rigface.fit.finding.evidence import FaceVolume, face_volume
 from rigface.fit.finding.patches import ANGLES, CELLS, RINGS, Patches, polar_patches, relief
 from rigface.fit.finding.prepare import one_per_voxel
-from rigface.geometry.mesh import face_normals, sample_surface
+from rigface.geometry.mesh import sample_surface, vertex_normals
 from rigface.rig.template import Template
 
 _KEY_SPACING = 0.012
@@ -17,6 +17,7 @@ _KEYS = 48
 SHAPES = 12
 _RIM = 0.008
 _SMOOTH = 0.022
+_PIECE = 0.006
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,10 @@ class FaceTarget:
     """Normals of the smoothed face."""
     inner: Float[np.ndarray, " points"]
     """1 well inside the face region, 0 near its rim."""
+    bending: Float[np.ndarray, "points 3 3"]
+    """Change of the normal per metre of motion along the surface."""
+    piece: Int[np.ndarray, " points"]
+    """Number of the small piece of the face that the point belongs to."""
     shapes: Float[np.ndarray, "shapes points 3"]
     """How heads differ: offsets of one standard deviation each."""
     nose_tip: Float[np.ndarray, "3"]
@@ -49,7 +54,8 @@ def face_target(template: Template) -> FaceTarget:
     corners = _barycentric(points, vertices[front[of]])
     dense = one_per_voxel(points, 0.002)
     points, corners, triangle = points[dense], corners[dense], front[of[dense]]
-    normals = face_normals(vertices, front)[of[dense]]
+    normals = np.einsum("pc,pcd->pd", corners, vertex_normals(vertices, front)[triangle])
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     shapes = _pure_shapes(
         points, np.einsum("pc,spcd->spd", corners, template.shape_modes[:, triangle])
     )
@@ -65,11 +71,28 @@ def face_target(template: Template) -> FaceTarget:
         value,
         smooth,
         inner,
+        _bending(points, normals),
+        _pieces(points),
         shapes,
         nose[nose[:, 2].argmax()],
         face_volume(points, normals, value, inner),
         _keys(template, points, normals),
     )
+
+
+def _bending(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
+    """Least-squares gradient of the normal field over the tangent plane, per point."""
+    _, near = cKDTree(points).query(points, k=25)
+    d = points[near] - points[:, None]
+    d -= (d * normals[:, None]).sum(-1, keepdims=True) * normals[:, None]
+    spread = np.einsum("pki,pkj->pij", d, d) + 1e-6 * np.eye(3)
+    change = np.einsum("pki,pkj->pij", normals[near] - normals[:, None], d)
+    return change @ np.linalg.inv(spread)
+
+
+def _pieces(points: np.ndarray) -> np.ndarray:
+    cell = np.floor((points - points.min(0)) / _PIECE).astype(int)
+    return np.unique((cell[:, 0] * 1000 + cell[:, 1]) * 1000 + cell[:, 2], return_inverse=True)[1]
 
 
 def _pure_shapes(points: np.ndarray, shapes: np.ndarray) -> np.ndarray:

@@ -47,6 +47,12 @@ def prepare_points(
     return points, normals, _area_weights(points)
 
 
+def scan_size(points: Float[np.ndarray, "points 3"]) -> float:
+    """Robust diameter, in the unit of the points."""
+    distance = np.linalg.norm(points - np.median(points, axis=0), axis=1)
+    return 2.0 * float(np.percentile(distance, 95))
+
+
 def isolated(points: Float[np.ndarray, "points 3"]) -> np.ndarray:
     """Points whose surroundings are far emptier than those of a surface point (bool mask).
 
@@ -109,22 +115,24 @@ def one_per_voxel(points: Float[np.ndarray, "points 3"], size: float) -> np.ndar
 def _sound_faces(scan: Scan) -> tuple[np.ndarray, bool]:
     """Faces without vertices that stick out, and whether a notable share did.
 
-    A displaced vertex is one whose edges are much longer than the shortest edge at their other
-    end; when there are many, the vertices are also judged as a cloud.
+    A displaced vertex is one whose edges reach across a good part of the scan and are much
+    longer than the shortest edge at their other end; when there are many, the vertices are also
+    judged as a cloud. (Thrifty meshes have long edges too, but few such vertices.)
     """
     assert scan.faces is not None
     vertices, faces = scan.vertices, scan.faces
-    faces = faces[np.isfinite(vertices).all(1)[faces].all(1)]
+    faces = faces[np.all(np.isfinite(vertices), axis=1)[faces].all(1)]
     edges = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
     length = np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1)
     both, both_length = np.concatenate([edges, edges[:, ::-1]]), np.concatenate([length, length])
     shortest = np.full(len(vertices), np.inf)
     np.minimum.at(shortest, both[:, 0], both_length)
-    needle = both_length > 8 * shortest[both[:, 1]]
+    far = 0.1 * scan_size(vertices[faces.reshape(-1)])
+    needle = (both_length > 8 * shortest[both[:, 1]]) & (both_length > far)
     degree = np.bincount(both[:, 0], minlength=len(vertices))
     needles = np.bincount(both[:, 0], weights=needle, minlength=len(vertices))
     displaced = needles > 0.5 * np.maximum(degree, 1)
-    damaged = bool(displaced.sum() > 0.01 * (degree > 0).sum())
+    damaged = bool(displaced.sum() > 0.02 * (degree > 0).sum())
     if damaged:
         used = np.flatnonzero(degree)
         displaced[used[isolated(vertices[used])]] = True

@@ -12,8 +12,13 @@ from rigface.geometry.similarity import Similarity, align_points
 
 _SIGMA = 0.0015
 """Expected misfit (metres) of a shaped template."""
-_INDEPENDENT = 120.0
+_NORMAL_SIGMA = 0.3
+"""Expected difference of unit normals."""
+_INDEPENDENT = 40.0
 """Neighbouring residuals are alike: all points together count as this many."""
+_LAYER = 0.004
+_HAIR = 0.012
+"""What floats higher above the face (metres) hides nothing."""
 _REACHES = (0.008, 0.008, 0.007, 0.006, 0.006, 0.005, 0.005, 0.005)
 
 
@@ -90,23 +95,56 @@ def touch(
     facing = np.maximum(2 * np.abs((m * n).sum(1)) - 1, 0)
     fall = np.maximum(1 - (height / reach) ** 2, 0) ** 2
     weight = fall * facing * (aside < 0.004 + 0.5 * np.abs(height))
+    weight = weight * _outermost(target.piece[face], height)
     return Contact(x, m, face, height, weight)
+
+
+def _cross_matrices(vectors: np.ndarray) -> np.ndarray:
+    """[v]x with [v]x w = v x w."""
+    out = np.zeros((len(vectors), 3, 3))
+    x, y, z = vectors.T
+    out[:, 0, 1], out[:, 0, 2], out[:, 1, 2] = -z, y, -x
+    out[:, 1, 0], out[:, 2, 0], out[:, 2, 1] = z, -y, x
+    return out
+
+
+def _outermost(piece: np.ndarray, height: np.ndarray) -> np.ndarray:
+    """Points that are not below another layer of the scan (a mouth bag, eye pockets)."""
+    shown = np.where(height < _HAIR, height, -np.inf)
+    top = np.full(piece.max(initial=0) + 1, -np.inf)
+    np.maximum.at(top, piece, shown)
+    return height > top[piece] - _LAYER
 
 
 def _update(
     pose: Similarity, shape: np.ndarray, contact: Contact, target: FaceTarget
 ) -> tuple[Similarity, np.ndarray]:
     used = contact.weight > 0
-    x, n = contact.scan[used], target.normals[contact.face[used]]
-    weight, height = contact.weight[used], contact.height[used]
+    face, weight, x = contact.face[used], contact.weight[used], contact.scan[used]
+    weight = weight * target.value[face]
     if weight.sum() < 20:
         return pose, shape
-    bend = -np.einsum("nd,snd->ns", n, target.shapes[:, contact.face[used]])
+    n, offsets = target.normals[face], target.shapes[:, face]
+    # Distance along the normal, then the three components of the difference of the normals:
+    # these keep features from sliding where the surface is nearly flat or round.
+    bend = -np.einsum("nd,snd->ns", n, offsets)
     rows = np.concatenate([np.cross(x, n), n, (n * x).sum(1)[:, None], bend], 1)
-    strength = _INDEPENDENT / weight.sum() / _SIGMA**2
-    hessian = strength * (rows * weight[:, None]).T @ rows
+    m, bending = contact.scan_normals[used], target.bending[face]
+    m = m * np.sign((m * n).sum(1))[:, None]
+    away = x - target.points[face] - np.einsum("s,snd->nd", shape, offsets)
+    differ = m - n - np.einsum("nij,nj->ni", bending, away)
+    moved = np.concatenate(
+        [-_cross_matrices(x), np.broadcast_to(np.eye(3), (len(x), 3, 3)), x[:, :, None],
+         -offsets.transpose(1, 2, 0)], 2)  # fmt: skip
+    turn_rows = -np.einsum("nij,njk->nik", bending, moved)
+    turn_rows[:, :, :3] -= _cross_matrices(m)
+    strength = _INDEPENDENT / weight.sum() * weight
+    rows = np.concatenate([rows[:, None] / _SIGMA, turn_rows / _NORMAL_SIGMA], 1)
+    residual = np.concatenate([contact.height[used][:, None] / _SIGMA, differ / _NORMAL_SIGMA], 1)
+    weighted = rows * strength[:, None, None]
+    hessian = np.einsum("nri,nrj->ij", weighted, rows, optimize=True)
+    gradient = np.einsum("nri,nr->i", weighted, residual)
     prior = np.concatenate([np.full(7, 1e-2), np.ones(len(shape))])
-    gradient = strength * rows.T @ (weight * height)
     gradient[7:] += shape
     move = -np.linalg.solve(hessian + np.diag(prior), gradient)
     shape = np.clip(shape + move[7:], -3, 3)

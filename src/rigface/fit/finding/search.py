@@ -4,6 +4,7 @@ import numpy as np
 from jaxtyping import Float
 
 from rigface.fit.finding.evidence import ScanClouds
+from rigface.fit.finding.face_target import FaceTarget
 from rigface.fit.finding.patches import (
     ANGLES,
     CELLS,
@@ -17,8 +18,7 @@ from rigface.fit.finding.patches import (
     smooth_basis,
 )
 from rigface.fit.finding.poses import Poses
-from rigface.fit.finding.prepare import one_per_voxel
-from rigface.fit.finding.face_target import FaceTarget
+from rigface.fit.finding.prepare import one_per_voxel, scan_size
 
 EXTENTS = (0.10, 0.85)
 """Smallest and largest size (metres, template scale) that the whole scan is assumed to have."""
@@ -31,12 +31,6 @@ _TELLING = 0.0063
 """Relief (RMS, metres) above which more relief is no better evidence."""
 _LEAST_SEEN = 0.3
 _PER_SCALE = 200
-
-
-def scan_size(points: Float[np.ndarray, "points 3"]) -> float:
-    """Robust diameter of the scan, in its unit."""
-    distance = np.linalg.norm(points - np.median(points, axis=0), axis=1)
-    return 2.0 * float(np.percentile(distance, 95))
 
 
 def scale_levels(points: Float[np.ndarray, "points 3"]) -> Float[np.ndarray, " levels"]:
@@ -77,12 +71,11 @@ def _at_scale(
         centres = centres[rng.choice(len(centres), _MOST_SEEDS, replace=False)]
     parts = []
     for side in polar_patches(cloud, centres):
-        side = side[_could_be_face(side)]
-        score, key, turn = match_patches(target.keys, side)
+        likely = side[_could_be_face(side)]
+        score, key, turn = match_patches(target.keys, likely)
         for rank in range(score.shape[1]):
-            parts.append(
-                _poses(target.keys, side, score[:, rank], key[:, rank], turn[:, rank], scale, level)
-            )
+            best = score[:, rank], key[:, rank], turn[:, rank]
+            parts.append(_poses(target.keys, likely, *best, scale, level))
     return Poses.joined(parts).best(_PER_SCALE)
 
 
@@ -128,7 +121,12 @@ def _all_turns(keys: Patches) -> np.ndarray:
 
 
 def _poses(
-    keys: Patches, side: Patches, score: np.ndarray, key: np.ndarray, turn: np.ndarray, scale: float,
+    keys: Patches,
+    side: Patches,
+    score: np.ndarray,
+    key: np.ndarray,
+    turn: np.ndarray,
+    scale: float,
     level: int,
 ) -> Poses:
     """Lay the turned key on the patch, tilted and lifted so that the heights agree best."""

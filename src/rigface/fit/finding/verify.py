@@ -7,8 +7,6 @@ import numpy as np
 from rigface.fit.finding.face_target import FaceTarget
 from rigface.fit.finding.refine import Refined
 
-_PATCH = 0.006
-
 
 @dataclass(frozen=True)
 class Findings:
@@ -56,10 +54,6 @@ def examine(refined: Refined, target: FaceTarget) -> Findings:
 
 def _coverage(touched: np.ndarray, target: FaceTarget) -> float:
     """Value-weighted share of small pieces of the face that hold a supported point."""
-    low = target.points.min(0)
-    cell = np.floor((target.points - low) / _PATCH).astype(int)
-    key = (cell[:, 0] * 1000 + cell[:, 1]) * 1000 + cell[:, 2]
-    _, piece = np.unique(key, return_inverse=True)
-    worth = np.bincount(piece, target.value * target.inner)
-    hit = np.bincount(piece[touched], minlength=len(worth)) > 0
+    worth = np.bincount(target.piece, target.value * target.inner)
+    hit = np.bincount(target.piece[touched], minlength=len(worth)) > 0
     return float((worth * hit).sum() / worth.sum())
