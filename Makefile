@@ -18,7 +18,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 DEMO_OUT ?= demo_out
 SCAN ?=
 ARGS ?=
-PYTEST_ARGS ?=
+PYTEST_ARGS ?= -n 2
 
 .PHONY: demo test check clients bench build constraints clean help
 .DEFAULT_GOAL := help

@@ -82,8 +82,9 @@ class Template:
     """Vertex masks. Disjoint outer-face regions: forehead, brows, eyes, nose, cheeks, lips, jaw,
     ears; with scalp and neck they make up `outer` (skin seen from outside). Others: face (outer
     skin that a face scan shows: the eight regions without the ears), inner (the rest of the skin:
-    mouth_cavity, socket.L, socket.R, nostrils), lid_rim.L, lid_rim.R (where lid meets eyeball)
-    and lip_ring (where lip meets lip), the last rings of `outer`."""
+    mouth_cavity, socket.L, socket.R), nostrils (a part of nose that a scan still shows),
+    lid_rim.L, lid_rim.R (where lid meets eyeball) and lip_ring (where lip meets lip), the last
+    rings of `outer`."""
     mirror: Int[np.ndarray, " verts"]
     """Vertex on the other side, for all parts; an involution."""
     expressions: SparseShapes
