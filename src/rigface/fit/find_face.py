@@ -1,139 +1,222 @@
-"""Where is the face? From geometry alone, in any orientation and unit.
+"""Where is the face in this scan, how is it turned, and how large is it? Geometry only.
 
-Hypotheses come from matching small relief patches at many scales; all of them are judged by how
-much telling surface they explain, the best are refined with a few shapes of the template, and the
-winner must look like a face: most of the scan in front of and behind it lies on it, and the relief
-of eyes, nose and mouth agrees. docs/face_finder.md has the measured figures.
+A scan may come in any unit, rotated in any way, mirrored, with flipped or mixed winding, as a
+mesh or as a bare cloud, with hair, shoulders, holes, half of the face cut away, and outliers.
+Four steps, each with its own module in `rigface.fit.finding`:
+
+1. `prepare`: points spread evenly over the surface, gross outliers dropped;
+2. `search`: on a logarithmic grid of scales, polar height maps of the scan are matched with
+   those of the template (all turns, both sides of the surface); each match names a pose. The
+   poses are ranked by how the face lies on the scan, and improved by similarity ICP;
+3. `refine`: the best ones are fitted together with the leading head shapes;
+4. `verify`: the relief of eyes, nose and mouth must be there, or there is no face.
 """
 
 from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 from jaxtyping import Float
 
 from rigface.errors import InputError
 from rigface.evidence.landmarks import Landmarks
-from rigface.fit.finding.evidence import measure, step
 from rigface.fit.finding.face_target import FaceTarget, face_target
-from rigface.fit.finding.poses import distinct
-from rigface.fit.finding.prepare import scan_size
-from rigface.fit.finding.refine import Refined, refine
-from rigface.fit.finding.search import level_clouds, propose, scale_levels
-from rigface.fit.finding.verify import Findings, examine
+from rigface.fit.finding.poses import CORNERS
+from rigface.fit.finding.prepare import pca_normals, prepare_points, scan_size
+from rigface.fit.finding.refine import QUICK, Refined, refine
+from rigface.fit.finding.search import candidates, level_clouds, propose, scale_levels
+from rigface.fit.finding.unit import UnitDecision, decide_unit
+from rigface.fit.finding.verify import ACCEPTED, Findings, examine
 from rigface.geometry.similarity import Similarity, align_points
 from rigface.rig.template import Template
 
-_REACHES = (0.015, 0.012, 0.010, 0.008, 0.008, 0.006)
-"""Metres within which a scan point supports a hypothesis, ever tighter."""
-_CANDIDATES = 6
-_LIKENESS = 1.05
-"""Least `precise + alike` of a face. Faces measured at least 1.3, other shapes at most 0.95."""
-_BODY = 1.05
-"""Metres (template scale) beyond which a scan holds far more than a head and shoulders."""
+__all__ = ["FacePose", "UnitDecision", "decide_unit", "find_face", "prepare_points"]
+
+_CANDIDATES = 14
+_POLISHED = 3
+_OTHER_SCALES = (0.89, 1.12)
+_DISTINCT = 0.030
+"""Poses that put the face farther apart than this (metres) are different answers."""
+_FACE_HEIGHT = 0.20
+"""Chin to hairline of the template, metres, about."""
+_TALLEST = 4.5
+"""A scan that is taller than this many face heights is no head."""
 
 
 @dataclass(frozen=True)
 class FacePose:
-    """x_scan = scale * rotation @ x_model + translation, and how sure it is."""
+    """The template laid on the face of a scan: x_scan = s R x_model + t."""
 
-    scale: float
-    rotation: Float[np.ndarray, "3 3"]
-    translation: Float[np.ndarray, "3"]
+    scan_from_model: Similarity
     score: float
-    """`precise + alike` of the findings: 2 is perfect, below 1.05 is no face."""
+    """Above 0 means accepted; a complete face reaches about 6 to 12."""
+    inlier_share: float
+    """Share of the template's face, weighted by relief, that lies on the scan."""
     margin: float
-    """Score minus that of the best clearly different candidate."""
+    """Score minus that of the best different pose."""
     message: str
 
     @property
-    def similarity(self) -> Similarity:
-        """scan_from_model."""
-        return Similarity(self.scale, self.rotation, self.translation)
+    def scale(self) -> float:
+        """Scan units per metre of the template."""
+        return self.scan_from_model.scale
+
+    @property
+    def rotation(self) -> Float[np.ndarray, "3 3"]:
+        return self.scan_from_model.rotation
+
+    @property
+    def translation(self) -> Float[np.ndarray, "3"]:
+        return self.scan_from_model.translation
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A candidate with what was found about it."""
+
+    refined: Refined
+    findings: Findings
 
 
 def find_face(
     points: Float[np.ndarray, "points 3"],
-    normals: Float[np.ndarray, "points 3"],
+    normals: Float[np.ndarray, "points 3"] | None,
     *,
     template: Template,
     seed: int = 0,
     landmarks: Landmarks | None = None,
 ) -> FacePose:
-    """Put the template head onto the face of an evenly sampled scan (see `prepare_points`).
+    """Lay the template on the face of a scan, given as even points from `prepare_points`.
 
-    Raises InputError if nothing in the scan looks like a face, or if it is a whole body.
+    The sign of the normals does not matter; without them they are estimated. With landmarks
+    (in the scan's unit and frame) nothing is searched: they give the start, and decide.
+    Raises `InputError` when no face is found or when the scan is of a whole body.
     """
-    target = _target() if template.name == "anny" else face_target(template)
+    points = np.asarray(points, float)
+    if normals is None:
+        normals = pca_normals(points, np.arange(len(points)))
+    target = face_target(template)
+    centre, unit = np.median(points, axis=0), scan_size(points)
+    normalised = (points - centre) / unit
+    scan_from_normalised = Similarity(unit, np.eye(3), centre)
     if landmarks is not None:
-        start = [_from_landmarks(landmarks, template)]
+        start = scan_from_normalised.inverse() @ _from_landmarks(landmarks, template)
+        judged = [_judge(start, normalised, normals, target)]
     else:
-        start = _candidates(points, normals, target, seed)
-    refined = [refine(each, points, normals, target) for each in start]
-    found = [examine(each, target) for each in refined]
-    scores = np.array([each.precise + each.alike for each in found])
-    if len(scores) == 0 or (scores.max() < _LIKENESS and landmarks is None):
-        best = f"{scores.max():.2f}" if len(scores) else "none"
-        raise InputError(
-            "No face was found in the scan: the best candidate has a likeness of "
-            f"{best}, a face has at least {_LIKENESS}. Expected a head or a face with nose, eyes "
-            "and mouth. Crop the scan to the head, or give --landmarks."
-        )
-    order = np.argsort(-scores, kind="stable")
-    winner = refined[order[0]]
-    _refuse_body(points, winner)
-    margin = float(scores[order[0]] - scores[order[1]]) if len(order) > 1 else float("inf")
-    return _pose(winner, found[order[0]], float(scores[order[0]]), margin)
+        judged = judged_candidates(normalised, normals, target, seed)
+    if not judged:
+        raise InputError(_no_face(None))
+    best = judged[0]
+    score = best.findings.score - ACCEPTED
+    if score < 0 and landmarks is None:
+        raise InputError(_no_face(best.findings))
+    _refuse_bodies(normalised, best.refined.scan_from_model)
+    pose = scan_from_normalised @ best.refined.scan_from_model
+    margin = best.findings.score - _runner_up(judged)
+    return FacePose(pose, score, best.findings.cover, margin, _message(best.findings, score))
 
 
-@lru_cache(maxsize=1)
-def _target() -> FaceTarget:
-    from rigface.rig.template_io import load_template
-
-    return face_target(load_template())
-
-
-def _candidates(
-    points: np.ndarray, normals: np.ndarray, target: FaceTarget, seed: int
-) -> list[Similarity]:
-    """The most convincing, clearly different hypotheses, refined as rigid similarities."""
+def judged_candidates(
+    points: Float[np.ndarray, "points 3"],
+    normals: Float[np.ndarray, "points 3"],
+    target: FaceTarget,
+    seed: int,
+) -> list[Judged]:
+    """Refined candidates, the most face-like first."""
     scales = scale_levels(points)
     clouds = level_clouds(points, normals, scales)
-    poses = propose(clouds, scales, target, seed)
-    poses = poses.with_score(_merit(measure(poses, clouds, target.volume, 0.010)))
-    poses = distinct(poses.best(1000), 0.012, 300)
-    for reach in _REACHES:
-        poses = step(poses, measure(poses, clouds, target.volume, reach))
-    poses = poses.with_score(_merit(measure(poses, clouds, target.volume, _REACHES[-1])))
-    poses = distinct(poses, 0.02, _CANDIDATES)
-    return [poses.similarity(i) for i in range(len(poses))]
+    poses = candidates(propose(clouds, scales, target, seed), clouds, target, _CANDIDATES)
+    quick = [
+        _judge(poses.similarity(index), points, normals, target, 700, QUICK)
+        for index in range(len(poses))
+    ]
+    quick.sort(key=lambda each: -each.findings.score)
+    polished = [
+        _judge(each.refined.scan_from_model, points, normals, target) for each in quick[:_POLISHED]
+    ]
+    if polished:
+        first = max(polished, key=lambda each: each.findings.score).refined.scan_from_model
+        # A part of a face can settle on a wrong scale: try the neighbours.
+        for factor in _OTHER_SCALES:
+            polished.append(_judge(_scaled(first, factor), points, normals, target))
+    every = polished + quick[_POLISHED:]
+    return sorted(every, key=lambda each: -each.findings.score)
 
 
-def _merit(sums: Float[np.ndarray, "poses sums"]) -> Float[np.ndarray, " poses"]:
-    """Explained telling surface, discounted by what is there and not explained."""
-    on, off = sums[:, 37], sums[:, 39]
-    return on * on / (on + off + 1e-9)
+def _judge(
+    start: Similarity,
+    points: np.ndarray,
+    normals: np.ndarray,
+    target: FaceTarget,
+    *effort: object,
+) -> Judged:
+    refined = refine(start, points, normals, target, *effort)
+    return Judged(refined, examine(refined, target))
+
+
+def _scaled(pose: Similarity, factor: float) -> Similarity:
+    """Larger or smaller about the middle of the face."""
+    middle = CORNERS.mean(0)
+    shift = pose.apply(middle) - factor * pose.scale * pose.rotation @ middle
+    return Similarity(factor * pose.scale, pose.rotation, shift)
 
 
 def _from_landmarks(landmarks: Landmarks, template: Template) -> Similarity:
-    places = template.landmarks.positions(template.mesh.vertices, template.mesh.faces)
-    known = [template.landmarks.names.index(f"ibug.{i}") for i in landmarks.ibug]
-    return align_points(places[known], landmarks.points)
-
-
-def _refuse_body(points: np.ndarray, winner: Refined) -> None:
-    extent = scan_size(points) / winner.scan_from_model.scale
-    if extent > _BODY:
+    """scan_from_model by Umeyama's method from at least three landmarks."""
+    known = {name: index for index, name in enumerate(template.landmarks.names)}
+    pairs = [(known[name], mark) for mark, name in enumerate(landmarks.names) if name in known]
+    if len(pairs) < 3:
         raise InputError(
-            f"The scan is {extent:.1f} m across when its face has a natural size: it looks like a "
-            "whole body. Crop it to the head and shoulders."
+            f"{len(pairs)} of the {len(landmarks.names)} landmarks are known to the template, "
+            "but at least 3 are needed; name them ibug.0 to ibug.67"
+        )
+    ours, theirs = np.array(pairs).T
+    where = template.landmarks.positions(template.mesh.vertices, template.mesh.faces)[ours]
+    marks = landmarks.points[theirs]
+    for each in (where, marks):
+        if np.linalg.svd(each - each.mean(0), compute_uv=False)[1] < 0.05 * np.ptp(each):
+            raise InputError(
+                "the landmarks lie on one line, which leaves the head free to turn; give three "
+                "that span the face, for example both outer eye corners and the chin"
+            )
+    return align_points(where, marks)
+
+
+def _refuse_bodies(points: np.ndarray, scan_from_model: Similarity) -> None:
+    height = scan_from_model.inverse().apply(points)[:, 1]
+    low, high = np.percentile(height, [0.5, 99.5])
+    faces = (high - low) / _FACE_HEIGHT
+    if faces > _TALLEST:
+        raise InputError(
+            f"the scan is {faces:.1f} face heights tall and looks like a whole body; crop it to "
+            "the head (and shoulders, if you like) and try again"
         )
 
 
-def _pose(winner: Refined, findings: Findings, score: float, margin: float) -> FacePose:
-    pose = winner.scan_from_model
-    message = (
-        f"face found: likeness {score:.2f}, {findings.cover:.0%} of the face lies on the scan, "
-        f"{findings.misfit:.1f} mm off"
+def _runner_up(judged: list[Judged]) -> float:
+    first = judged[0].refined.scan_from_model
+    for other in judged[1:]:
+        second = other.refined.scan_from_model
+        apart = np.linalg.norm(first.apply(CORNERS) - second.apply(CORNERS), axis=1)
+        if np.sqrt((apart**2).mean()) > _DISTINCT * np.sqrt(first.scale * second.scale):
+            return other.findings.score
+    return -np.inf
+
+
+def _no_face(found: Findings | None) -> str:
+    best = (
+        ""
+        if found is None
+        else (
+            f" (the best candidate shows {found.cover:.0%} of a face, its relief agrees to "
+            f"{max(found.alike, 0):.0%})"
+        )
     )
-    return FacePose(pose.scale, pose.rotation, pose.translation, score, margin, message)
+    return (
+        f"no face was found in the scan{best}; give a scan in which at least half of a face can "
+        "be seen, cropped to the head if there is more, or pass landmarks"
+    )
+
+
+def _message(found: Findings, score: float) -> str:
+    sure = "surely" if score > 2 else "just about"
+    return f"{sure} a face: {found.cover:.0%} of it seen, relief agrees to {found.alike:.0%}"

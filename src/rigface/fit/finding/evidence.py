@@ -14,7 +14,7 @@ from typing import Any, no_type_check
 import numpy as np
 import warp as wp
 from jaxtyping import Float
-from scipy.spatial import cKDTree
+from scipy.ndimage import distance_transform_edt
 from scipy.spatial.transform import Rotation
 
 from rigface.fit.finding.poses import Poses
@@ -22,9 +22,11 @@ from rigface.geometry.surface import start_warp
 
 _VOXEL = 0.003
 _MARGIN = 0.036
-SUMS = 40
+ASIDE = wp.constant(0.005)
+"""How far (metres) beside its face point a scan point may lie on the surface."""
+SUMS = 38
 _vec7 = wp.types.vector(length=7, dtype=wp.float32)
-"""28 + 7 of the normal equations, then on-surface, off-surface, relief and matched weight."""
+"""28 + 7 of the normal equations, then support, telling support, and what speaks against."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,13 @@ def _evidence_kernel(
     shift: wp.array(dtype=wp.vec3),
     turn: wp.array(dtype=wp.mat33),
     reach: wp.float32,
+    with_equations: wp.bool,
     sums: wp.array2d(dtype=wp.float32),
 ):
     h = wp.tid()
+    support = wp.float32(0.0)
+    telling = wp.float32(0.0)
+    contrary = wp.float32(0.0)
     matrix = model_from_scan[h]
     offset = shift[h]
     rotation = turn[h]
@@ -109,27 +115,30 @@ def _evidence_kernel(
                 away = x - face_points[i]
                 height = wp.dot(away, n)
                 aside = wp.length(away - height * n)
-                if aside < 0.004 + 0.5 * wp.abs(height):
+                if aside < ASIDE + 0.5 * wp.abs(height):
                     facing = wp.abs(wp.dot(rotation * normals[k], n))
                     fall = 1.0 - height * height / (reach * reach)
                     if fall > 0.0:
                         w = fall * fall * wp.max(2.0 * facing - 1.0, 0.0)
-                        sums[h, 35] = sums[h, 35] + w
-                        sums[h, 37] = sums[h, 37] + w * value[i]
-                        sums[h, 38] = sums[h, 38] + w * height * height
-                        sums[h, 39] = sums[h, 39] + value[i] * inner[i] * (1.0 - w)
-                        twist = wp.cross(x, n)
-                        row = _vec7(twist[0], twist[1], twist[2], n[0], n[1], n[2], wp.dot(n, x))
-                        slot = wp.int32(0)
-                        for a in range(7):
-                            for b in range(a, 7):
-                                sums[h, slot] = sums[h, slot] + w * row[a] * row[b]
-                                slot = slot + 1
-                        for a in range(7):
-                            sums[h, 28 + a] = sums[h, 28 + a] - w * row[a] * height
+                        support = support + w
+                        telling = telling + w * value[i]
+                        contrary = contrary + value[i] * inner[i] * (1.0 - w)
+                        if with_equations:
+                            twist = wp.cross(x, n)
+                            grow = wp.dot(n, x)
+                            row = _vec7(twist[0], twist[1], twist[2], n[0], n[1], n[2], grow)
+                            slot = wp.int32(0)
+                            for a in range(7):
+                                for b in range(a, 7):
+                                    sums[h, slot] = sums[h, slot] + w * row[a] * row[b]
+                                    slot = slot + 1
+                            for a in range(7):
+                                sums[h, 28 + a] = sums[h, 28 + a] - w * row[a] * height
                     else:
-                        sums[h, 36] = sums[h, 36] + inner[i]
-                        sums[h, 39] = sums[h, 39] + value[i] * inner[i]
+                        contrary = contrary + value[i] * inner[i]
+    sums[h, 35] = support
+    sums[h, 36] = telling
+    sums[h, 37] = contrary
 
 
 def face_volume(
@@ -142,10 +151,11 @@ def face_volume(
     start_warp()
     low = points.min(0) - _MARGIN
     count = np.ceil((points.max(0) + _MARGIN - low) / _VOXEL).astype(int)
-    axes = [low[a] + (np.arange(count[a]) + 0.5) * _VOXEL for a in range(3)]
-    centres = np.stack(np.meshgrid(*axes, indexing="ij"), -1).reshape(-1, 3)
-    distance, index = cKDTree(points).query(centres, distance_upper_bound=_MARGIN)
-    index = np.where(np.isfinite(distance), index, -1).astype(np.int32).reshape(count)
+    cell = np.floor((points - low) / _VOXEL).astype(int)
+    holder = np.full(count, -1, np.int32)
+    holder[tuple(cell.T)] = np.arange(len(points))
+    distance, nearest = distance_transform_edt(holder < 0, return_indices=True)
+    index = np.where(distance * _VOXEL <= _MARGIN, holder[tuple(nearest)], -1).astype(np.int32)
     return FaceVolume(
         index,
         wp.array(index, dtype=wp.int32, device="cpu"),
@@ -158,12 +168,13 @@ def face_volume(
 
 
 def measure(
-    poses: Poses, clouds: ScanClouds, volume: FaceVolume, reach: float
+    poses: Poses,
+    clouds: ScanClouds,
+    volume: FaceVolume,
+    reach: float,
+    with_equations: bool = True,
 ) -> Float[np.ndarray, "poses sums"]:
-    """The sums of every hypothesis; `reach` (metres) is where a point stops to support it.
-
-    Normal equations are unscaled; the last columns are areas in square metres (model scale).
-    """
+    """The sums of every hypothesis; `reach` (metres) is where a point stops to support it."""
     sums = np.zeros((len(poses), SUMS), np.float32)
     back = poses.rotation.transpose(0, 2, 1)
     linear = back / poses.scale[:, None, None]
@@ -187,11 +198,18 @@ def measure(
             _vectors(shift),
             wp.array(np.ascontiguousarray(back, np.float32), dtype=wp.mat33, device="cpu"),
             reach,
+            with_equations,
             wp.array(sums, dtype=wp.float32, device="cpu", copy=False),
         ],
         device="cpu",
     )
     return sums.astype(float)
+
+
+def merit(sums: Float[np.ndarray, "poses sums"]) -> Float[np.ndarray, " poses"]:
+    """How much of a face is there, times how little else: ranks hypotheses, proves nothing."""
+    telling, contrary = sums[:, 36], sums[:, 37]
+    return telling**2 / (telling + contrary + 1e-9)
 
 
 def step(poses: Poses, sums: Float[np.ndarray, "poses sums"], damping: float = 1e-3) -> Poses:

@@ -7,7 +7,7 @@ from jaxtyping import Float, Int
 from scipy.spatial import cKDTree
 
 from rigface.fit.finding.evidence import FaceVolume, face_volume
-from rigface.fit.finding.patches import ANGLES, CELLS, RINGS, Patches, polar_patches, relief
+from rigface.fit.finding.patches import ANGLES, CELLS, RINGS, Patches, polar_patches, relief_of
 from rigface.fit.finding.prepare import one_per_voxel
 from rigface.geometry.mesh import sample_surface, vertex_normals
 from rigface.rig.template import Template
@@ -43,10 +43,23 @@ class FaceTarget:
     volume: FaceVolume
     keys: Patches
     """Patches with enough relief to be recognised by."""
+    turned: Float[np.ndarray, "keys_turns cells"]
+    """Heights of every key at every turn, millimetres (float32)."""
+
+
+_known: dict[int, tuple[Template, FaceTarget]] = {}
 
 
 def face_target(template: Template) -> FaceTarget:
-    """Build the target from the template's `face` region and the eyeballs that show in it."""
+    """The target of a template; built once, kept for the last one asked for."""
+    if id(template) not in _known:
+        _known.clear()
+        _known[id(template)] = template, _build(template)
+    return _known[id(template)][1]
+
+
+def _build(template: Template) -> FaceTarget:
+    """From the template's `face` region and the eyeballs that show in it."""
     vertices, faces = template.mesh.vertices, template.mesh.faces
     face_region = template.regions["face"]
     front = np.concatenate([faces[face_region[faces].all(1)], _shown_eyes(template)])
@@ -64,6 +77,7 @@ def face_target(template: Template) -> FaceTarget:
     smooth = _smoothed(points, normals)
     value = 0.1 + np.linalg.norm(np.cross(normals, smooth), axis=1)
     value /= value.mean()
+    keys = _keys(template, points, normals)
     nose = points[template.regions["nose"][triangle].any(1)]
     return FaceTarget(
         points,
@@ -76,7 +90,8 @@ def face_target(template: Template) -> FaceTarget:
         shapes,
         nose[nose[:, 2].argmax()],
         face_volume(points, normals, value, inner),
-        _keys(template, points, normals),
+        keys,
+        _all_turns(keys),
     )
 
 
@@ -139,20 +154,30 @@ def _keys(template: Template, points: np.ndarray, normals: np.ndarray) -> Patche
     patches = Patches(
         *(np.concatenate(each) for each in zip(*map(Patches.arrays, both), strict=True))
     )
-    energy = (relief(patches) ** 2).sum(1) / np.maximum(patches.seen.sum(1), 1)
-    best = np.argsort(-energy * (patches.seen.mean(1) > 0.7), kind="stable")[:_KEYS]
+    worth = relief_of(patches).size * (patches.seen.mean(1) > 0.7)
+    best = np.argsort(-worth, kind="stable")[:_KEYS]
     return _filled(patches[np.sort(best)])
 
 
 def _smoothed(points: np.ndarray, normals: np.ndarray) -> np.ndarray:
-    some = one_per_voxel(points, 0.006)
-    apart = cKDTree(points).sparse_distance_matrix(
-        cKDTree(points[some]), 3 * _SMOOTH, output_type="ndarray"
+    some = points[one_per_voxel(points, 0.006)]
+    apart = cKDTree(some).sparse_distance_matrix(
+        cKDTree(points[::4]), 3 * _SMOOTH, output_type="ndarray"
     )
     weight = np.exp(-0.5 * (apart["v"] / _SMOOTH) ** 2)
-    near = normals[some][apart["j"]] * weight[:, None]
-    smooth = np.stack([np.bincount(apart["i"], near[:, a], len(points)) for a in range(3)], 1)
+    near = normals[::4][apart["j"]] * weight[:, None]
+    smooth = np.stack([np.bincount(apart["i"], near[:, a], len(some)) for a in range(3)], 1)
+    smooth /= np.linalg.norm(smooth, axis=1, keepdims=True)
+    distance, nearest = cKDTree(some).query(points, k=4)
+    blend = 1 / (distance + 1e-3)
+    smooth = (smooth[nearest] * blend[:, :, None]).sum(1)
     return smooth / np.linalg.norm(smooth, axis=1, keepdims=True)
+
+
+def _all_turns(keys: Patches) -> np.ndarray:
+    height = (keys.height * 1e3).astype(np.float32).reshape(-1, RINGS, ANGLES)
+    rolls = [np.roll(height, turn, axis=2).reshape(-1, CELLS) for turn in range(ANGLES)]
+    return np.stack(rolls, 1).reshape(-1, CELLS)
 
 
 def _filled(patches: Patches) -> Patches:

@@ -178,12 +178,14 @@ def _backwards(cells: np.ndarray) -> np.ndarray:
     return cells.reshape(-1, RINGS, ANGLES)[:, :, ::-1].reshape(-1, CELLS)
 
 
+@cache
 def cell_weights() -> Float[np.ndarray, " cells"]:
     """Weights growing with the radius, but less than the area does; their mean is 1."""
     weight = np.sqrt(np.repeat(np.diff(np.square(RING_BORDERS)), ANGLES))
     return weight / weight.mean()
 
 
+@cache
 def smooth_basis() -> Float[np.ndarray, "cells 4"]:
     """The functions that carry no relief: constant, plane (x, y) and bowl, at the cell centres.
 
@@ -196,16 +198,33 @@ def smooth_basis() -> Float[np.ndarray, "cells 4"]:
     return np.stack([np.ones(CELLS), x, y, radius**2], axis=1)
 
 
-def orthonormal_smooth(patches: Patches) -> Float[np.ndarray, "seeds 4 cells"]:
-    """The smooth functions, orthonormal under each patch's own cell weights."""
+@dataclass(frozen=True)
+class Relief:
+    """Patches taken apart: what is smooth and what is left."""
+
+    weight: Float[np.ndarray, "seeds cells"]
+    """Cell weights, zero where unseen."""
+    smooth: Float[np.ndarray, "seeds 4 cells"]
+    """The smooth functions, orthonormal under those weights."""
+    relief: Float[np.ndarray, "seeds cells"]
+    """Heights without their smooth part, zero where unseen; metres."""
+
+    @property
+    def size(self) -> Float[np.ndarray, " seeds"]:
+        """Weighted RMS of the relief; metres."""
+        power = (self.weight * self.relief**2).sum(1)
+        return np.sqrt(power / np.maximum(self.weight.sum(1), 1e-9))
+
+    def __getitem__(self, chosen: np.ndarray) -> "Relief":
+        return Relief(self.weight[chosen], self.smooth[chosen], self.relief[chosen])
+
+
+def relief_of(patches: Patches) -> Relief:
+    """Split the heights into a smooth part and relief."""
     weight, basis = cell_weights() * patches.seen, smooth_basis()
     products = (basis[:, :, None] * basis[:, None, :]).reshape(CELLS, -1)
     gram = (weight @ products).reshape(-1, 4, 4) + 1e-5 * np.eye(4)
-    return np.linalg.inv(np.linalg.cholesky(gram)) @ basis.T
-
-
-def relief(patches: Patches) -> Float[np.ndarray, "seeds cells"]:
-    """Heights without their smooth part, zero where unseen; metres."""
-    weight, smooth = cell_weights() * patches.seen, orthonormal_smooth(patches)
-    fitted = np.einsum("skc,sc->sk", smooth, weight * patches.height)
-    return np.where(patches.seen, patches.height - np.einsum("sk,skc->sc", fitted, smooth), 0.0)
+    smooth = np.linalg.inv(np.linalg.cholesky(gram)) @ basis.T
+    fitted = smooth @ (weight * patches.height)[:, :, None]
+    rest = patches.height - (fitted.transpose(0, 2, 1) @ smooth)[:, 0]
+    return Relief(weight, smooth, np.where(patches.seen, rest, 0.0))

@@ -7,19 +7,21 @@ import numpy as np
 from jaxtyping import Float
 from scipy.spatial.transform import Rotation
 
+from rigface.fit.finding.evidence import ASIDE
 from rigface.fit.finding.face_target import FaceTarget
 from rigface.geometry.similarity import Similarity, align_points
 
 _SIGMA = 0.0015
 """Expected misfit (metres) of a shaped template."""
-_NORMAL_SIGMA = 0.3
+_NORMAL_SIGMA = 0.4
 """Expected difference of unit normals."""
 _INDEPENDENT = 40.0
 """Neighbouring residuals are alike: all points together count as this many."""
 _LAYER = 0.004
 _HAIR = 0.012
 """What floats higher above the face (metres) hides nothing."""
-_REACHES = (0.008, 0.008, 0.007, 0.006, 0.006, 0.005, 0.005, 0.005)
+THOROUGH = (0.008, 0.008, 0.007, 0.006, 0.006, 0.005, 0.005, 0.005)
+QUICK = (0.008, 0.007, 0.006, 0.005)
 
 
 @dataclass(frozen=True)
@@ -52,21 +54,23 @@ def refine(
     points: Float[np.ndarray, "points 3"],
     normals: Float[np.ndarray, "points 3"],
     target: FaceTarget,
-    most: int = 2500,
+    most: int = 2000,
+    reaches: tuple[float, ...] = THOROUGH,
 ) -> Refined:
     """Robust point-to-plane fit of the similarity and the leading shapes.
 
-    The scan points must be even; `most` of them (evenly strided) take part.
+    The scan points must be even; `most` of them (evenly strided) take part. There is one step
+    for each of `reaches`, the distance (metres) at which a point stops to take part.
     """
     around = start.inverse().apply(points)
     near = np.flatnonzero((np.abs(around - target.points.mean(0)) < 0.125).all(1))
     near = near[:: max(1, len(near) // most)]
     points, normals = points[near], normals[near]
     pose, shape = start, np.zeros(len(target.shapes))
-    for reach in _REACHES:
+    for reach in reaches:
         contact = touch(pose, shape, points, normals, target, reach)
         pose, shape = _update(pose, shape, contact, target)
-    contact = touch(pose, shape, points, normals, target, _REACHES[-1])
+    contact = touch(pose, shape, points, normals, target, THOROUGH[-1])
     shaped = target.points + np.tensordot(shape, target.shapes, 1)
     return Refined(pose @ align_points(target.points, shaped), pose, shape, contact)
 
@@ -94,7 +98,7 @@ def touch(
     aside = np.linalg.norm(away - height[:, None] * n, axis=1)
     facing = np.maximum(2 * np.abs((m * n).sum(1)) - 1, 0)
     fall = np.maximum(1 - (height / reach) ** 2, 0) ** 2
-    weight = fall * facing * (aside < 0.004 + 0.5 * np.abs(height))
+    weight = fall * facing * (aside < ASIDE + 0.5 * np.abs(height))
     weight = weight * _outermost(target.piece[face], height)
     return Contact(x, m, face, height, weight)
 

@@ -1,23 +1,20 @@
-"""Where could a face be? Local relief votes for poses; poses that agree make a candidate."""
+"""Where could a face be? Every patch of relief that resembles one of the template names a pose."""
 
 import numpy as np
 from jaxtyping import Float
 
-from rigface.fit.finding.evidence import ScanClouds
+from rigface.fit.finding.evidence import ScanClouds, measure, merit, step
 from rigface.fit.finding.face_target import FaceTarget
 from rigface.fit.finding.patches import (
     ANGLES,
-    CELLS,
     RING_BORDERS,
-    RINGS,
     Patches,
-    cell_weights,
-    orthonormal_smooth,
+    Relief,
     polar_patches,
-    relief,
+    relief_of,
     smooth_basis,
 )
-from rigface.fit.finding.poses import Poses
+from rigface.fit.finding.poses import Poses, distinct
 from rigface.fit.finding.prepare import one_per_voxel, scan_size
 
 EXTENTS = (0.10, 0.85)
@@ -30,6 +27,9 @@ _NOISE = 0.0015
 _TELLING = 0.0063
 """Relief (RMS, metres) above which more relief is no better evidence."""
 _LEAST_SEEN = 0.3
+"""Share of the cells of a patch."""
+_FLAT, _TORN = 0.002, 0.014
+"""Relief (RMS, metres) that a patch of a face may have."""
 _PER_SCALE = 200
 
 
@@ -70,72 +70,67 @@ def _at_scale(
     if len(centres) > _MOST_SEEDS:
         centres = centres[rng.choice(len(centres), _MOST_SEEDS, replace=False)]
     parts = []
-    for side in polar_patches(cloud, centres):
-        likely = side[_could_be_face(side)]
-        score, key, turn = match_patches(target.keys, likely)
-        for rank in range(score.shape[1]):
-            best = score[:, rank], key[:, rank], turn[:, rank]
-            parts.append(_poses(target.keys, likely, *best, scale, level))
+    for every in polar_patches(cloud, centres):
+        analysed = relief_of(every)
+        good = _could_be_face(every, analysed)
+        side, analysed = every[good], analysed[good]
+        score, key, turn = match_patches(target, analysed)
+        placed = _poses(target, side, analysed, key, turn)
+        parts.append(
+            Poses(
+                np.full(len(key), scale),
+                placed[0],
+                scale * placed[1],
+                score,
+                np.full(len(key), level),
+            )
+        )
     return Poses.joined(parts).best(_PER_SCALE)
 
 
-def _could_be_face(patches: Patches) -> np.ndarray:
+def _could_be_face(patches: Patches, analysed: Relief) -> np.ndarray:
     """Enough is seen, and the relief is neither flat nor torn."""
-    size = np.sqrt((relief(patches) ** 2).sum(1) / np.maximum(patches.seen.sum(1), 1))
-    return (patches.seen.mean(1) > _LEAST_SEEN) & (size > 0.002) & (size < 0.014)
+    size = analysed.size
+    return (patches.seen.mean(1) > _LEAST_SEEN) & (size > _FLAT) & (size < _TORN)
 
 
-def match_patches(
-    keys: Patches, patches: Patches, per_seed: int = 2
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For every patch the best template keys and turns.
+def match_patches(target: FaceTarget, patches: Relief) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """For every patch the best template key and turn.
 
-    The score is a log-likelihood ratio in units of cells: how much better the template's relief
-    explains the heights than no relief does, both up to a plane and a bowl.
-    Returns score, key, turn, each (seeds, per_seed).
+    The score is a log-likelihood ratio, in units of a power of the cells: how much better the
+    template's relief explains the heights than no relief does, both up to a plane and a bowl.
+    Returns score, key, turn, each (seeds,).
     """
-    weight = (cell_weights() * patches.seen).astype(np.float32)
-    ours = (relief(patches) * 1e3).astype(np.float32)
-    smooth = orthonormal_smooth(patches).astype(np.float32)
-    theirs = _all_turns(keys)
+    weight = patches.weight.astype(np.float32)
+    ours = (patches.relief * 1e3).astype(np.float32)
+    smooth = patches.smooth.astype(np.float32)
+    theirs = target.turned
     count, power = weight.sum(1), (weight * ours**2).sum(1)
     template_power = theirs**2 @ weight.T
     for function in range(smooth.shape[1]):
         template_power -= (theirs @ (weight * smooth[:, function]).T) ** 2
     residual = power - 2 * (theirs @ (weight * ours).T) + template_power
     noise = np.float32((_NOISE * 1e3) ** 2)
-    null = np.minimum(np.minimum(power, template_power), _TELLING**2 * 1e6 * count)
-    gain = np.log((null / count + noise) / (np.maximum(residual, 0) / count + noise))
-    score = (count**0.7 * gain).reshape(len(keys.centres), ANGLES, -1).transpose(2, 0, 1)
-    best_turn = score.argmax(2)
-    best = np.take_along_axis(score, best_turn[:, :, None], 2)[:, :, 0]
-    key = np.argsort(-best, axis=1, kind="stable")[:, :per_seed]
-    return np.take_along_axis(best, key, 1), key, np.take_along_axis(best_turn, key, 1)
-
-
-def _all_turns(keys: Patches) -> np.ndarray:
-    """Heights (mm) of every key at every turn, (keys * ANGLES, cells)."""
-    height = (keys.height * 1e3).astype(np.float32).reshape(-1, RINGS, ANGLES)
-    rolls = [np.roll(height, turn, axis=2).reshape(-1, CELLS) for turn in range(ANGLES)]
-    return np.stack(rolls, 1).reshape(-1, CELLS)
+    null = np.minimum(np.minimum(power, template_power) / count, np.float32((_TELLING * 1e3) ** 2))
+    ratio = (null + noise) / (np.maximum(residual, 0) / count + noise)
+    best = ratio.argmax(0)
+    score = count**0.7 * np.log(ratio[best, np.arange(len(best))])
+    return score, best // ANGLES, best % ANGLES
 
 
 def _poses(
-    keys: Patches,
-    side: Patches,
-    score: np.ndarray,
-    key: np.ndarray,
-    turn: np.ndarray,
-    scale: float,
-    level: int,
-) -> Poses:
-    """Lay the turned key on the patch, tilted and lifted so that the heights agree best."""
-    turned = _all_turns(keys).reshape(-1, ANGLES, CELLS)[key, turn] * 1e-3
-    smooth, weight = orthonormal_smooth(side), cell_weights() * side.seen
-    plane = np.einsum("skc,sc->sk", smooth, weight * (side.height - turned))
+    target: FaceTarget, side: Patches, analysed: Relief, key: np.ndarray, turn: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Lay the turned key on the patch, tilted and lifted so that the heights agree best.
+
+    Returns rotations and translations, metres.
+    """
+    height = target.turned[key * ANGLES + turn] * 1e-3
+    fitted = analysed.smooth @ (analysed.weight * (side.height - height))[:, :, None]
+    surface = (fitted.transpose(0, 2, 1) @ analysed.smooth)[:, 0]
     # Back from orthonormal functions to (constant, x, y, bowl) coefficients.
-    plane = np.linalg.lstsq(smooth_basis(), np.einsum("sk,skc->cs", plane, smooth), rcond=None)[0]
-    lift, slope = plane[0], plane[1:3].T / RING_BORDERS[-1]
+    plane = surface @ np.linalg.pinv(smooth_basis()).T
+    lift, slope = plane[:, 0], plane[:, 1:3] / RING_BORDERS[-1]
     normal = np.concatenate([-slope, np.ones((len(slope), 1))], 1)
     tilt = _least_turn(normal / np.linalg.norm(normal, axis=1, keepdims=True))
     angle = 2 * np.pi * turn / ANGLES
@@ -143,16 +138,10 @@ def _poses(
     spin[:, 0, 0] = spin[:, 1, 1] = np.cos(angle)
     spin[:, 1, 0], spin[:, 0, 1] = np.sin(angle), -np.sin(angle)
     spin[:, 2, 2] = 1
-    rotation = side.frames @ tilt @ spin @ keys.frames[key].transpose(0, 2, 1)
+    rotation = side.frames @ tilt @ spin @ target.keys.frames[key].transpose(0, 2, 1)
     centre = side.centres + lift[:, None] * side.frames[:, :, 2]
-    moved = np.einsum("pij,pj->pi", rotation, keys.centres[key])
-    return Poses(
-        np.full(len(score), scale),
-        rotation,
-        scale * (centre - moved),
-        score,
-        np.full(len(score), level),
-    )
+    moved = np.einsum("pij,pj->pi", rotation, target.keys.centres[key])
+    return rotation, centre - moved
 
 
 def _least_turn(normal: np.ndarray) -> np.ndarray:
@@ -161,3 +150,19 @@ def _least_turn(normal: np.ndarray) -> np.ndarray:
     k = 1 / (1 + z)
     rows = [[1 - k * x * x, -k * x * y, x], [-k * x * y, 1 - k * y * y, y], [-x, -y, z]]
     return np.array(rows).transpose(2, 0, 1)
+
+
+_SCHEDULE = ((0.015, 240), (0.012, 160), (0.010, 100), (0.008, 70), (0.008, 50), (0.006, 40))
+"""Reach (metres) and number of hypotheses of each step."""
+
+
+def candidates(poses: Poses, clouds: ScanClouds, target: FaceTarget, most: int) -> Poses:
+    """The few hypotheses, improved by similarity ICP, that lie best on the scan."""
+    poses = poses.with_score(merit(measure(poses, clouds, target.volume, 0.010, False)))
+    poses = distinct(poses.best(900), 0.012, _SCHEDULE[0][1])
+    for reach, keep in _SCHEDULE:
+        sums = measure(poses, clouds, target.volume, reach)
+        order = np.argsort(-merit(sums), kind="stable")[:keep]
+        poses = step(poses[order], sums[order])
+    sums = measure(poses, clouds, target.volume, _SCHEDULE[-1][0], False)
+    return distinct(poses.with_score(merit(sums)), 0.020, most)

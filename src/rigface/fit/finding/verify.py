@@ -7,6 +7,10 @@ import numpy as np
 from rigface.fit.finding.face_target import FaceTarget
 from rigface.fit.finding.refine import Refined
 
+_ODDS = np.array([26.25, -2.44, 18.77, 0.0, -2.11, -1.23])
+"""Of the fields of `Findings`; logistic regression on simulated scans (docs/face_finder.md)."""
+ACCEPTED = 15.3
+
 
 @dataclass(frozen=True)
 class Findings:
@@ -24,6 +28,11 @@ class Findings:
     """RMS distance of the supporting points, millimetres."""
     shape: float
     """Size of the shape coefficients, in standard deviations."""
+
+    @property
+    def score(self) -> float:
+        """Log odds, up to a constant, of a face against anything else."""
+        return float(self.vector() @ _ODDS)
 
     def vector(self) -> np.ndarray:
         return np.array([getattr(self, each.name) for each in fields(self)])
