@@ -22,7 +22,7 @@ from rigface.evidence.landmarks import Landmarks
 from rigface.fit.finding.face_target import FaceTarget, face_target
 from rigface.fit.finding.poses import CORNERS
 from rigface.fit.finding.prepare import pca_normals, prepare_points, scan_size
-from rigface.fit.finding.refine import QUICK, Refined, refine
+from rigface.fit.finding.refine import QUICK, THOROUGH, Effort, Refined, refine
 from rigface.fit.finding.search import candidates, level_clouds, propose, scale_levels
 from rigface.fit.finding.unit import UnitDecision, decide_unit
 from rigface.fit.finding.verify import ACCEPTED, Findings, examine
@@ -126,7 +126,7 @@ def judged_candidates(
     clouds = level_clouds(points, normals, scales)
     poses = candidates(propose(clouds, scales, target, seed), clouds, target, _CANDIDATES)
     quick = [
-        _judge(poses.similarity(index), points, normals, target, 700, QUICK)
+        _judge(poses.similarity(index), points, normals, target, QUICK)
         for index in range(len(poses))
     ]
     quick.sort(key=lambda each: -each.findings.score)
@@ -147,9 +147,9 @@ def _judge(
     points: np.ndarray,
     normals: np.ndarray,
     target: FaceTarget,
-    *effort: object,
+    effort: Effort = THOROUGH,
 ) -> Judged:
-    refined = refine(start, points, normals, target, *effort)
+    refined = refine(start, points, normals, target, effort)
     return Judged(refined, examine(refined, target))
 
 

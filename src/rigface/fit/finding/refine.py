@@ -20,8 +20,20 @@ _INDEPENDENT = 40.0
 _LAYER = 0.004
 _HAIR = 0.012
 """What floats higher above the face (metres) hides nothing."""
-THOROUGH = (0.008, 0.008, 0.007, 0.006, 0.006, 0.005, 0.005, 0.005)
-QUICK = (0.008, 0.007, 0.006, 0.005)
+
+
+@dataclass(frozen=True)
+class Effort:
+    """How much work a refinement is worth."""
+
+    most: int
+    """Scan points that take part, evenly strided."""
+    reaches: tuple[float, ...]
+    """Distance (metres) at which a point stops to take part, one per step."""
+
+
+QUICK = Effort(700, (0.008, 0.007, 0.006, 0.005))
+THOROUGH = Effort(2000, (0.008, 0.008, 0.007, 0.006, 0.006, 0.005, 0.005, 0.005))
 
 
 @dataclass(frozen=True)
@@ -54,23 +66,18 @@ def refine(
     points: Float[np.ndarray, "points 3"],
     normals: Float[np.ndarray, "points 3"],
     target: FaceTarget,
-    most: int = 2000,
-    reaches: tuple[float, ...] = THOROUGH,
+    effort: Effort = THOROUGH,
 ) -> Refined:
-    """Robust point-to-plane fit of the similarity and the leading shapes.
-
-    The scan points must be even; `most` of them (evenly strided) take part. There is one step
-    for each of `reaches`, the distance (metres) at which a point stops to take part.
-    """
+    """Robust point-to-plane fit of the similarity and the leading shapes to even scan points."""
     around = start.inverse().apply(points)
     near = np.flatnonzero((np.abs(around - target.points.mean(0)) < 0.125).all(1))
-    near = near[:: max(1, len(near) // most)]
+    near = near[:: max(1, len(near) // effort.most)]
     points, normals = points[near], normals[near]
     pose, shape = start, np.zeros(len(target.shapes))
-    for reach in reaches:
+    for reach in effort.reaches:
         contact = touch(pose, shape, points, normals, target, reach)
         pose, shape = _update(pose, shape, contact, target)
-    contact = touch(pose, shape, points, normals, target, THOROUGH[-1])
+    contact = touch(pose, shape, points, normals, target, THOROUGH.reaches[-1])
     shaped = target.points + np.tensordot(shape, target.shapes, 1)
     return Refined(pose @ align_points(target.points, shaped), pose, shape, contact)
 

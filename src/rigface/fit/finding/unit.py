@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 METRES_PER_UNIT = {"mm": 1e-3, "cm": 1e-2, "m": 1.0, "inch": 0.0254}
-SMALLEST, LARGEST = 0.72, 1.25
-"""Human faces as multiples of the template's adult face: a small child to a big adult."""
+SMALLEST, LARGEST = 0.72, 1.40
+"""Human faces as multiples of the template's (a slender young adult): small child to big man."""
 
 
 @dataclass(frozen=True)
