@@ -93,7 +93,7 @@ def find_face(
     """
     points = np.asarray(points, float)
     if normals is None:
-        normals = pca_normals(points, np.arange(len(points)))
+        normals = pca_normals(points)
     target = face_target(template)
     centre, unit = np.median(points, axis=0), scan_size(points)
     normalised = (points - centre) / unit

@@ -23,28 +23,22 @@ def prepare_points(
     are dropped from both. Raises InputError when too little is left.
     """
     if scan.faces is not None and len(scan.faces):
-        faces, damaged = _sound_faces(scan)
-        points, normals = _sample_mesh(scan.vertices, faces, int(1.5 * count), seed)
-        if damaged:
-            keep = ~isolated(points)
-            points, normals = points[keep], normals[keep]
+        cloud, cloud_normals = _sample_mesh(scan.vertices, _sound_faces(scan), count, seed)
     else:
-        points = np.unique(scan.vertices[np.isfinite(scan.vertices).all(1)], axis=0)
-        if len(points) >= _FEWEST_POINTS:
-            points = points[~isolated(points)]
-        normals = None
-    if len(points) < _FEWEST_POINTS:
+        cloud = np.unique(scan.vertices[np.isfinite(scan.vertices).all(1)], axis=0)
+        cloud_normals = None
+    chosen = thin(cloud, count, seed)
+    if len(chosen) >= _FEWEST_POINTS:
+        chosen = chosen[~isolated(cloud[chosen])]
+    if len(chosen) < _FEWEST_POINTS:
         raise InputError(
-            f"{len(points)} usable surface points after dropping isolated ones, but a face "
+            f"{len(chosen)} usable surface points after dropping isolated ones, but a face "
             f"needs at least {_FEWEST_POINTS}; give a denser scan"
         )
-    chosen = thin(points, count, seed)
-    if normals is None:
-        normals = pca_normals(points, chosen)
-    else:
-        normals = normals[chosen]
-    points = points[chosen]
-    return points, normals, _area_weights(points)
+    points = cloud[chosen]
+    if cloud_normals is None:
+        return points, pca_normals(points), _area_weights(points)
+    return points, cloud_normals[chosen], _area_weights(points)
 
 
 def scan_size(points: Float[np.ndarray, "points 3"]) -> float:
@@ -75,10 +69,10 @@ def isolated(points: Float[np.ndarray, "points 3"]) -> np.ndarray:
 
 
 def pca_normals(
-    points: Float[np.ndarray, "points 3"], chosen: np.ndarray, neighbours: int = 14
-) -> Float[np.ndarray, "chosen 3"]:
-    """Unit normals of `points[chosen]` by local PCA; their sign is arbitrary."""
-    _, index = cKDTree(points).query(points[chosen], k=min(neighbours, len(points)))
+    points: Float[np.ndarray, "points 3"], neighbours: int = 14
+) -> Float[np.ndarray, "points 3"]:
+    """Unit normals by local PCA; their sign is arbitrary."""
+    _, index = cKDTree(points).query(points, k=min(neighbours, len(points)))
     near = points[index]
     near = near - near.mean(1, keepdims=True)
     _, axes = np.linalg.eigh(np.einsum("nki,nkj->nij", near, near))
@@ -112,8 +106,8 @@ def one_per_voxel(points: Float[np.ndarray, "points 3"], size: float) -> np.ndar
     return np.unique(key, return_index=True)[1]
 
 
-def _sound_faces(scan: Scan) -> tuple[np.ndarray, bool]:
-    """Faces without vertices that stick out, and whether a notable share did.
+def _sound_faces(scan: Scan) -> np.ndarray:
+    """Faces without vertices that stick out.
 
     A displaced vertex is one whose edges reach across a good part of the scan and are much
     longer than the shortest edge at their other end; when there are many, the vertices are also
@@ -138,7 +132,7 @@ def _sound_faces(scan: Scan) -> tuple[np.ndarray, bool]:
         displaced[used[isolated(vertices[used])]] = True
     longest = length.reshape(3, -1).max(0)
     sound = ~displaced[faces].any(1) & (longest < 25 * np.median(length))
-    return (faces[sound] if sound.sum() >= 0.1 * len(faces) else faces), damaged
+    return faces[sound] if sound.sum() >= 0.1 * len(faces) else faces
 
 
 def _sample_mesh(
