@@ -175,6 +175,16 @@ def test_with_the_floor_it_still_shapes_the_step():
     torch.testing.assert_close(actual, actual.T)
 
 
+@pytest.mark.parametrize("names", [tuple(POSE.slices), ("rotation", "log_scale"), ("mu",)])
+def test_what_is_free_has_the_same_matrix_as_if_all_were(names):
+    model, hessian, x = posed_model(), neighbour_hessian(), state_named("random")
+    free = model.table.mask(names)
+    whole = model.linearize(x).gauss_newton(hessian)
+    part = model.linearize(x).gauss_newton(hessian, free)
+    torch.testing.assert_close(part[free][:, free], whole[free][:, free], rtol=1e-4, atol=1e-6)
+    assert float(whole[free][:, free].abs().max()) > 0.1
+
+
 def test_the_shipped_head_has_the_gradient_of_autograd():
     model = asm(2)
     x = random_state(model, sigmas=0.5, seed=8)

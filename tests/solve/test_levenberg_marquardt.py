@@ -25,7 +25,7 @@ class Residuals:
     def energy(self, x: Tensor) -> float:
         return 0.5 * float((self.residual(x) ** 2).sum())
 
-    def quadratic(self, x: Tensor) -> Quadratic:
+    def quadratic(self, x: Tensor, free: Tensor | None = None) -> Quadratic:
         jacobian = torch.autograd.functional.jacobian(self.residual, x)
         assert isinstance(jacobian, Tensor)
         return Quadratic(self.energy(x), jacobian.T @ self.residual(x), jacobian.T @ jacobian)
@@ -195,7 +195,7 @@ def test_an_indefinite_matrix_is_damped_or_named():
         def energy(self, x: Tensor) -> float:
             return float(x[0])
 
-        def quadratic(self, x: Tensor) -> Quadratic:
+        def quadratic(self, x: Tensor, free: Tensor | None = None) -> Quadratic:
             matrix = torch.full((2, 2), float("nan"), dtype=torch.float64)
             return Quadratic(self.energy(x), torch.ones(2, dtype=torch.float64), matrix)
 

@@ -164,7 +164,6 @@ def fit_bones(
     report: Report,
 ) -> Registration:
     """ASM towards the free-form surface by its bones, then with all variables onto the scan."""
-    model = replace(model, pose_is_fixed=True)
     deformation = DeformationEnergy(goal, matcher.faces, local)
     weights = np.where(np.isin(np.arange(len(goal)), matcher.looking), 1.0, 0.1)
     close = VertexTargetTerm(goal, weights, 0.5 * MM)

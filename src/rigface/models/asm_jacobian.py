@@ -8,11 +8,13 @@ dv' = dM_j M_j^-1 y_j(v) with y_j(v) = sum over d in subtree(j) of w_d T_d v.
 Inside this module the columns are ordered bone by bone, then the expression weights.
 """
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
 import scipy.sparse as sp
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rigface.geometry.rotations import rotation_derivatives, rotation_from_vector
@@ -42,24 +44,23 @@ class AsmJacobian:
     def jvp(self, step: Float[Tensor, " params"]) -> Float[Tensor, "verts 3"]:
         """Vertex motion of a parameter step."""
         ordered, out = step[self._columns], torch.empty_like(self.vertices)
+        exact = self._factors(step.dtype)
         for rows in torch.arange(len(self.vertices)).split(1024):
-            out[rows] = (self._block(rows, self._every_bone) @ ordered).reshape(-1, 3)
+            out[rows] = exact.block(rows, self._every_bone) @ ordered
         return out
 
     def vjp(self, gradient: Float[Tensor, "*batch verts 3"]) -> Float[Tensor, "*batch params"]:
         """Parameter gradient of a vertex gradient, exact; sums over vertices come first."""
         flat = gradient.reshape(-1, *self.vertices.shape)
-        verts, joints = self.state.weights.shape
-        spread = flat.transpose(1, 2) @ self._subtree_sum.reshape(verts, 4 * joints)
-        spread = spread.reshape(-1, 3, joints, 4)
-        pose = torch.einsum("jkrc,brjc->bjk", self._pose_rows, spread)
-        pull = torch.einsum("bvr,vjr->bvj", flat, self._lever)
-        slopes = torch.einsum("bvj,vjs->bjs", pull, self._slopes)
-        slopes[..., :2] += torch.einsum("jrz,brj->bjz", self._bind_rows, spread[..., 3])
+        spread = flat.transpose(1, 2) @ self._subtree_sum.flatten(1)
+        spread = spread.unflatten(-1, self._subtree_sum.shape[1:])
+        pose = torch.einsum("jkrc,brcj->bjk", self._pose_rows, spread)
+        pull = torch.einsum("bvr,vrj->bvj", flat, self._lever)
+        slopes = torch.stack([(pull * slope).sum(dim=1) for slope in self._slopes], dim=-1)
+        slopes[..., :2] += torch.einsum("jrz,brj->bjz", self._bind_rows, spread[:, :, 3])
         ordered = torch.cat([pose, slopes], dim=-1).flatten(1)
-        if "expression" in self._values:
-            rest_gradient = (self._blended_linear().transpose(-1, -2) @ flat[..., None])[..., 0]
-            shapes = rest_gradient.flatten(1) @ self.model.shapes.flatten(1).T
+        if self._shapes is not None:
+            shapes = flat.flatten(1) @ self._shapes.flatten(0, 1)
             ordered = torch.cat([ordered, shapes], dim=1)
         out = torch.empty_like(ordered)
         out[:, self._columns] = ordered
@@ -67,53 +68,85 @@ class AsmJacobian:
 
     def dense(self) -> Float[Tensor, "verts 3 params"]:
         """The whole matrix, for tests and small problems."""
-        ordered = self._block(torch.arange(len(self.vertices)), self._every_bone)
+        every_vertex = torch.arange(len(self.vertices))
+        ordered = self._factors(self.vertices.dtype).block(every_vertex, self._every_bone)
         out = torch.empty_like(ordered)
-        out[:, self._columns] = ordered
-        return out.reshape(*self.vertices.shape, -1)
+        out[..., self._columns] = ordered
+        return out
 
-    def gauss_newton(self, hessian: sp.bsr_matrix) -> Float[Tensor, "params params"]:
+    def gauss_newton(
+        self, hessian: sp.bsr_matrix, free: Bool[Tensor, " params"] | None = None
+    ) -> Float[Tensor, "params params"]:
         """J^T H J by clusters of nearby vertices, each touched by few bones.
 
         Single precision and a floor on the influences are enough here: the matrix only shapes the
         step, while the gradient is exact and a step must lower the energy to be taken.
         """
         clusters = cluster_by_position(self.model.chart.numpy(), _CLUSTER_VERTS)
-        reach = self.model.subtree @ self.state.weights.transpose(0, 1)
-        blocks = []
-        for rows in clusters:
-            index = torch.from_numpy(rows)
-            bones = torch.nonzero(reach[:, index].amax(dim=1) > _WEIGHT_FLOOR)[:, 0]
-            blocks.append((self._block(index, bones).float(), bones.numpy()))
-        total = cluster_sandwich(hessian, clusters, blocks, self._width, len(self.model.parents))
-        back = torch.empty_like(self._columns)
-        back[self._columns] = torch.arange(len(back))
-        return total[back][:, back]
+        touches = (self._subtree_sum[:, 3] > _WEIGHT_FLOOR).numpy()
+        fast = self._factors(torch.float32, slopes=free is None or self._moves_slopes(free))
+
+        def block(rows: np.ndarray, bones: np.ndarray) -> Tensor:
+            return fast.block(torch.from_numpy(rows), torch.from_numpy(bones))
+
+        tail = 0 if fast.shapes is None else fast.shapes.shape[-1]
+        total = cluster_sandwich(hessian, clusters, touches, block, fast.width, tail)
+        split = len(self.model.parents) * self._width
+        used = self._columns[:split].reshape(-1, self._width)[:, : fast.width].flatten()
+        used = torch.cat([used, self._columns[split:]])
+        out = torch.zeros(len(self.x), len(self.x), dtype=total.dtype)
+        out[used[:, None], used] = total
+        return out
+
+    def _moves_slopes(self, free: Bool[Tensor, " params"]) -> bool:
+        """Whether anchors or Gaussians are free."""
+        table = self.model.table
+        return any(bool(free[table.slices[name]].any()) for name in _BONE_FIELDS[3:])
 
     @property
     def _every_bone(self) -> Tensor:
         return torch.arange(len(self.model.parents))
 
+    def _factors(self, dtype: torch.dtype, slopes: bool = True) -> "_Factors":
+        """Without `slopes` only the nine columns of each bone's pose."""
+        stacked = torch.stack([s.to(dtype) for s in self._slopes], dim=-1) if slopes else None
+        return _Factors(
+            self._subtree_sum.to(dtype),
+            self._lever.to(dtype),
+            stacked,
+            self._pose_rows.to(dtype),
+            self._bind_rows.to(dtype),
+            None if self._shapes is None else self._shapes.to(dtype),
+        )
+
     def _prepare(self) -> None:
         model, state = self.model, self.state
-        posed = torch.einsum("jrc,vc->vjr", state.transforms[:, :3, :3], state.rest)
-        posed += state.transforms[:, :3, 3]
-        weighted = torch.cat([posed, torch.ones_like(posed[..., :1])], dim=-1)
-        weighted *= state.weights[..., None]
-        self._subtree_sum = torch.einsum("ad,vdc->vac", model.subtree, weighted)
-        """y_j(v) with its weight as fourth entry: (verts, joints, 4)."""
-        self._lever = state.weights[..., None] * (posed - state.vertices[:, None])
-        """w_j (T_j v - v')."""
+        verts, joints = state.weights.shape
+        linear = state.transforms[:, :3, :3].permute(2, 1, 0).reshape(3, 3 * joints)
+        posed = (state.rest @ linear).reshape(verts, 3, joints)
+        posed += state.transforms[:, :3, 3].T
+        spread = torch.cat([posed, torch.ones_like(posed[:, :1])], dim=1)
+        spread *= state.weights[:, None]
+        posed -= state.vertices[..., None]
+        posed *= state.weights[:, None]
+        self._lever = posed
+        """w_j (T_j v - v'): (verts, 3, joints)."""
+        summed = spread.reshape(-1, joints) @ model.subtree.T
+        self._subtree_sum = summed.reshape(verts, 4, joints)
+        """y_j(v) with its weight as fourth entry."""
         self._slopes = self._log_density_slopes()
         self._pose_rows = self._pose_derivatives()
-        linear = state.world_from_joint[:, :3, :3]
-        parent_linear = linear[[max(p, 0) for p in model.parents]].clone()
+        world = state.world_from_joint[:, :3, :3]
+        parent_linear = world[[max(p, 0) for p in model.parents]].clone()
         roots = [j for j, p in enumerate(model.parents) if p < 0]
-        parent_linear[roots] = torch.eye(3, dtype=linear.dtype)
-        self._bind_rows = (parent_linear - linear) @ state.anchor_gradient
+        parent_linear[roots] = torch.eye(3, dtype=world.dtype)
+        self._bind_rows = (parent_linear - world) @ state.anchor_gradient
         """dv/dzeta_j through the binding, per unit of subtree weight: (joints, 3, 2)."""
+        self._shapes = None
+        if "expression" in self._values:
+            self._shapes = self._blended_linear() @ model.shapes.permute(1, 2, 0)
 
-    def _log_density_slopes(self) -> Float[Tensor, "verts joints slopes"]:
+    def _log_density_slopes(self) -> list[Float[Tensor, "verts joints"]]:
         """dl_j of every vertex with respect to (zeta, log_pi, mu, chol) of bone j."""
         model, shares = self.model, self.state.shares
         first, second = model.whitened(self._values)
@@ -123,12 +156,13 @@ class AsmJacobian:
         for k, share in enumerate(shares.unbind(0)):
             l11, l21, l22 = chol[:, k].unbind(-1)
             y0, y1 = first[k], second[k]
-            pull_1 = share * (y1 / l22)
+            share_1 = share * y1
+            pull_1 = share_1 / l22
             pull_0 = (share * y0 - l21 * pull_1) / l11
             mu += [pull_0, pull_1]
-            spread += [pull_0 * y0 * l11, pull_1 * y0 * base[:, k], share * y1 * y1]
+            spread += [pull_0 * y0 * l11, pull_1 * y0 * base[:, k], share_1 * y1]
         zeta = [sum(mu[0::2][1:], mu[0]), sum(mu[1::2][1:], mu[1])]
-        return torch.stack([*zeta, *shares.unbind(0), *mu, *spread], dim=-1)
+        return [*zeta, *shares.unbind(0), *mu, *spread]
 
     def _pose_derivatives(self) -> Float[Tensor, "joints 9 3 4"]:
         """dM_j M_j^-1 for the nine entries of tau_j = (r, t, log s)."""
@@ -148,25 +182,51 @@ class AsmJacobian:
         chained = parent_world[:, None] @ inner
         return (chained @ torch.linalg.inv(state.world_from_joint)[:, None])[:, :, :3]
 
-    def _block(self, rows: Int[Tensor, " rows"], bones: Int[Tensor, " bones"]) -> Tensor:
-        """J restricted to some vertices and bones: (3 rows, bones * width + expressions)."""
-        verts, count = len(rows), len(bones)
-        moved = self._subtree_sum[rows[:, None], bones]
-        pose = torch.einsum("jkrc,vjc->vrjk", self._pose_rows[bones], moved)
-        lever = self._lever[rows[:, None], bones].transpose(1, 2)
-        slopes = lever[..., None] * self._slopes[rows[:, None], bones][:, None]
-        slopes[..., :2] += torch.einsum("jrz,vj->vrjz", self._bind_rows[bones], moved[..., 3])
-        block = torch.cat([pose, slopes], dim=-1).reshape(3 * verts, count * self._width)
-        if "expression" not in self._values:
-            return block
-        shapes = self._blended_linear()[rows] @ self.model.shapes[:, rows].permute(1, 2, 0)
-        return torch.cat([block, shapes.reshape(3 * verts, -1)], dim=1)
-
     def _blended_linear(self) -> Float[Tensor, "verts 3 3"]:
         """sum_j w_j of the linear part of T_j."""
         return (self.state.weights @ self.state.transforms[:, :3, :3].flatten(1)).unflatten(
             1, (3, 3)
         )
+
+
+@dataclass(frozen=True)
+class _Factors:
+    """What J is made of; a block of it is a few small products."""
+
+    subtree_sum: Float[Tensor, "verts 4 joints"]
+    lever: Float[Tensor, "verts 3 joints"]
+    slopes: Float[Tensor, "verts joints slopes"] | None
+    """None leaves anchors and Gaussians out."""
+    pose_rows: Float[Tensor, "joints 9 3 4"]
+    bind_rows: Float[Tensor, "joints 3 2"]
+    shapes: Float[Tensor, "verts 3 shapes"] | None
+    """dv/d expression."""
+
+    @property
+    def width(self) -> int:
+        """Columns of one bone."""
+        return 9 if self.slopes is None else 9 + self.slopes.shape[-1]
+
+    def block(
+        self, rows: Int[Tensor, " rows"], bones: Int[Tensor, " bones"]
+    ) -> Float[Tensor, "rows 3 columns"]:
+        """J restricted to some vertices and bones: bone by bone, then the expressions."""
+        verts, count, width = len(rows), len(bones), self.width
+        tail = 0 if self.shapes is None else self.shapes.shape[-1]
+        out = torch.empty(verts, 3, count * width + tail, dtype=self.lever.dtype)
+        columns = out[..., : count * width].unflatten(-1, (count, width))
+        moved = self.subtree_sum[rows][:, :, bones].permute(2, 1, 0)
+        pose = self.pose_rows[bones].flatten(1, 2) @ moved
+        columns[..., :9] = pose.unflatten(1, (9, 3)).permute(3, 2, 0, 1)
+        if self.slopes is not None:
+            lever = self.lever[rows][:, :, bones]
+            slopes = self.slopes[rows[:, None], bones]
+            torch.mul(lever[..., None], slopes[:, None], out=columns[..., 9:])
+            bound = torch.einsum("jrz,jv->vrjz", self.bind_rows[bones], moved[:, 3])
+            columns[..., 9:11] += bound
+        if self.shapes is not None:
+            out[..., count * width :] = self.shapes[rows]
+        return out
 
 
 def _bone_major_columns(model: "AsmModel") -> Int[Tensor, " params"]:

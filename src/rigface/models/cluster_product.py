@@ -1,14 +1,19 @@
 """J^T H J where J is block sparse: each cluster of vertices is moved by few bones."""
 
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 _WORKERS = 2
+
+JacobianBlock = Callable[[Int[np.ndarray, " rows"], Int[np.ndarray, " bones"]], Tensor]
+"""J of some vertices and bones: (rows, 3, bones * width + tail), single precision."""
 
 
 def cluster_by_position(points: Float[np.ndarray, "points dim"], size: int) -> list[np.ndarray]:
@@ -28,99 +33,122 @@ def cluster_by_position(points: Float[np.ndarray, "points dim"], size: int) -> l
 def cluster_sandwich(
     hessian: sp.bsr_matrix,
     clusters: list[np.ndarray],
-    blocks: list[tuple[Tensor, np.ndarray]],
+    touches: Bool[np.ndarray, "verts bones"],
+    block: JacobianBlock,
     width: int,
-    bones: int,
+    tail: int,
 ) -> Float[Tensor, "params params"]:
-    """sum over cluster pairs (c, d) of J_c^T H_cd J_d for symmetric H.
+    """J^T H J for symmetric H with 3x3 blocks, columns bone by bone and then the tail.
 
-    `blocks[c]` is J of cluster c: (3 verts, its bones * width + tail) and the bone ids; the tail
-    columns are common to all clusters. Each cluster meets half of its own Hessian block and all
-    of the blocks with later clusters; adding the transpose completes the sum.
+    `touches` says which bones move which vertex; `tail` columns are common to all vertices. Each
+    cluster meets half of its own Hessian block and all of the blocks with later clusters; adding
+    the transpose completes the sum.
     """
-    tail = blocks[0][0].shape[1] - width * len(blocks[0][1])
-    dtype = blocks[0][0].dtype
-    permuted, starts, owner = _by_cluster(hessian, clusters)
-    permuted = permuted.astype(np.float32 if dtype == torch.float32 else np.float64)
-    size = bones * width + tail
+    rows = _upper_rows(hessian, clusters)
+    members = np.array([touches[ids].any(axis=0) for ids in clusters])
+    bones = touches.shape[1]
 
-    def partial_sum(worker: int) -> Tensor:
+    def partial_sum(worker: int) -> _Blocks:
         # Many small products: two threads with one core each beat one thread with two.
         torch.set_num_threads(1)
-        out = torch.zeros(size, size, dtype=dtype)
-        for c in range(worker, len(blocks), _WORKERS):
-            row = _cluster_row(c, permuted, starts, owner, blocks, width)
-            _scatter(out, *row, width, tail)
+        out = _Blocks.zeros(bones, width, tail)
+        for c in range(worker, len(clusters), _WORKERS):
+            _add_cluster(out, clusters[c], members[c], rows[c], touches, block)
         return out
 
     with ThreadPoolExecutor(_WORKERS) as pool:
-        out = torch.stack(list(pool.map(partial_sum, range(_WORKERS)))).sum(dim=0)
-    return (out + out.T).double()
+        return _Blocks.symmetric_sum(list(pool.map(partial_sum, range(_WORKERS))))
 
 
-def _cluster_row(
-    c: int,
-    permuted: sp.csr_matrix,
-    starts: np.ndarray,
-    owner: np.ndarray,
-    blocks: list[tuple[Tensor, np.ndarray]],
-    width: int,
-) -> tuple[Tensor, np.ndarray, np.ndarray]:
-    """J_c^T (H_cc J_c / 2 + sum over later d of H_cd J_d), its row bones and column bones."""
-    block, ids = blocks[c]
-    tail = block.shape[1] - width * len(ids)
-    rows = permuted[starts[c] : starts[c + 1]]
-    inside = torch.from_numpy(rows[:, starts[c] : starts[c + 1]].toarray())
-    beyond = rows[:, starts[c + 1] :].tocsc()
-    touched = np.flatnonzero(np.diff(beyond.indptr))
-    later = touched + starts[c + 1]
-    neighbours = np.unique(owner[later])
-    union = np.unique(np.concatenate([ids, *(blocks[d][1] for d in neighbours)]))
-    product = torch.zeros(len(block), len(union) * width + tail, dtype=block.dtype)
-    _add_columns(product, 0.5 * (inside @ block), ids, union, width)
-    if len(later):
-        gathered = torch.zeros(len(later), product.shape[1], dtype=block.dtype)
-        for d in neighbours:
-            mine = np.flatnonzero(owner[later] == d)
-            part = blocks[d][0][torch.from_numpy(later[mine] - starts[d])]
-            _add_columns(gathered[mine[0] : mine[-1] + 1], part, blocks[d][1], union, width)
-        product += torch.from_numpy(beyond[:, touched].toarray()) @ gathered
-    return block.T @ product, ids, union
+@dataclass(frozen=True)
+class _Rows:
+    """The Hessian rows of one cluster, up to and including its own columns halved."""
+
+    columns: Int[np.ndarray, " columns"]
+    """Vertex ids met."""
+    matrix: Float[Tensor, "rows3 columns3"]
 
 
-def _by_cluster(
-    hessian: sp.bsr_matrix, clusters: list[np.ndarray]
-) -> tuple[sp.csr_matrix, np.ndarray, np.ndarray]:
-    order = np.concatenate(clusters)
-    flat = (3 * order[:, None] + np.arange(3)).reshape(-1)
-    permuted = hessian.tocsr()[flat][:, flat]
-    starts = np.concatenate([[0], np.cumsum([3 * len(c) for c in clusters])])
-    return permuted, starts, np.repeat(np.arange(len(clusters)), np.diff(starts))
+def _upper_rows(hessian: sp.bsr_matrix, clusters: list[np.ndarray]) -> list[_Rows]:
+    rank = np.empty(sum(len(ids) for ids in clusters), dtype=np.int64)
+    place = np.empty_like(rank)
+    for c, ids in enumerate(clusters):
+        rank[ids], place[ids] = c, np.arange(len(ids))
+    row = np.repeat(np.arange(len(rank)), np.diff(hessian.indptr))
+    kept = np.flatnonzero(rank[row] <= rank[hessian.indices])
+    kept = kept[np.argsort(rank[row[kept]], kind="stable")]
+    row, column, data = row[kept], hessian.indices[kept], hessian.data[kept].astype(np.float32)
+    data[rank[row] == rank[column]] *= 0.5
+    ends = np.searchsorted(rank[row], np.arange(len(clusters) + 1))
+    out = []
+    for c, ids in enumerate(clusters):
+        run = slice(ends[c], ends[c + 1])
+        columns, where = np.unique(column[run], return_inverse=True)
+        dense = np.zeros((len(ids), 3, len(columns), 3), dtype=np.float32)
+        dense[place[row[run]], :, where, :] = data[run]
+        matrix = torch.from_numpy(dense.reshape(3 * len(ids), 3 * len(columns)))
+        out.append(_Rows(columns, matrix))
+    return out
 
 
-def _add_columns(out: Tensor, part: Tensor, ids: np.ndarray, union: np.ndarray, width: int) -> None:
-    """Add bone-major columns of `ids` (and the tail) at their place among `union`."""
-    place = torch.from_numpy(np.searchsorted(union, ids))
-    bone_part = part[:, : len(ids) * width].reshape(len(part), len(ids), width)
-    out[:, : len(union) * width].view(len(out), len(union), width).index_add_(1, place, bone_part)
-    out[:, len(union) * width :] += part[:, len(ids) * width :]
+@dataclass(frozen=True)
+class _Blocks:
+    """A symmetric matrix under construction, by pairs of bones, so that blocks are added whole."""
 
+    pairs: Float[np.ndarray, "bones bones width width"]
+    side: Float[np.ndarray, "bones width tail"]
+    corner: Float[np.ndarray, "tail tail"]
 
-def _scatter(
-    out: Tensor, part: Tensor, ids: np.ndarray, union: np.ndarray, width: int, tail: int
-) -> None:
-    """Add a (ids x union) block, bone by bone, into the full bone-major matrix."""
-    split = len(out) - tail
-    target = torch.from_numpy(union)
-    strips = part[:, : len(union) * width].reshape(-1, len(union), width)
-    for i, bone in enumerate(ids):
-        strip = out[bone * width : (bone + 1) * width]
-        strip[:, :split].view(width, -1, width).index_add_(
-            1, target, strips[i * width : (i + 1) * width]
+    @staticmethod
+    def zeros(bones: int, width: int, tail: int) -> "_Blocks":
+        return _Blocks(
+            np.zeros((bones, bones, width, width), dtype=np.float32),
+            np.zeros((bones, width, tail), dtype=np.float32),
+            np.zeros((tail, tail), dtype=np.float32),
         )
-        strip[:, split:] += part[i * width : (i + 1) * width, len(union) * width :]
-    if tail == 0:
-        return
-    lower = out[split:, :split].view(tail, -1, width)
-    lower.index_add_(1, target, strips[len(ids) * width :])
-    out[split:, split:] += part[len(ids) * width :, len(union) * width :]
+
+    @staticmethod
+    def symmetric_sum(parts: "list[_Blocks]") -> Float[Tensor, "params params"]:
+        """S + S^T of the sum S of the parts, as one matrix in double precision."""
+        first = parts[0]
+        bones, width, tail = first.side.shape
+        split = bones * width
+        out = np.empty((split + tail, split + tail))
+        pairs = sum((part.pairs for part in parts[1:]), first.pairs)
+        upper = pairs.transpose(0, 2, 1, 3).reshape(split, split)
+        np.add(upper, upper.T, out=out[:split, :split])
+        side = sum((part.side for part in parts[1:]), first.side).reshape(split, tail)
+        out[:split, split:], out[split:, :split] = side, side.T
+        corner = sum((part.corner for part in parts[1:]), first.corner)
+        out[split:, split:] = corner + corner.T
+        return torch.from_numpy(out)
+
+
+def _add_cluster(
+    out: _Blocks,
+    ids: np.ndarray,
+    member: np.ndarray,
+    rows: _Rows,
+    touches: np.ndarray,
+    block: JacobianBlock,
+) -> None:
+    """J_c^T H_c J over the columns that H_c meets."""
+    own = np.flatnonzero(member)
+    union = np.flatnonzero(member | touches[rows.columns].any(axis=0))
+    width = out.pairs.shape[-1]
+    tail = out.corner.shape[0]
+    met = block(rows.columns, union)
+    product = rows.matrix @ met.reshape(-1, met.shape[-1])
+    rest = len(union) * width
+    mine = torch.from_numpy(np.searchsorted(rows.columns, ids))
+    kept = np.repeat(member[union], width)
+    kept = np.flatnonzero(np.concatenate([kept, np.ones(tail, dtype=bool)]))
+    here = met[mine[:, None, None], torch.arange(3)[:, None], torch.from_numpy(kept)]
+    sandwich = (here.reshape(-1, here.shape[-1]).T @ product).numpy()
+    pairs = sandwich[: len(own) * width, :rest].reshape(len(own), width, len(union), width)
+    out.pairs[own[:, None], union] += pairs.transpose(0, 2, 1, 3)
+    if tail:
+        out.side[own] += sandwich[: len(own) * width, rest:].reshape(len(own), width, tail)
+        mirrored = sandwich[len(own) * width :, :rest].reshape(tail, len(union), width)
+        out.side[union] += mirrored.transpose(1, 2, 0)
+        out.corner[...] += sandwich[len(own) * width :, rest:]

@@ -3,7 +3,7 @@
 from typing import Protocol, runtime_checkable
 
 import scipy.sparse as sp
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rigface.models.parameters import ParameterTable
@@ -24,8 +24,13 @@ class VertexJacobian(Protocol):
         """Parameter gradient of a vertex gradient."""
         ...
 
-    def gauss_newton(self, hessian: sp.bsr_matrix) -> Float[Tensor, "params params"]:
-        """J^T H J for a block-sparse vertex Hessian (3 verts, 3 verts) with 3x3 blocks."""
+    def gauss_newton(
+        self, hessian: sp.bsr_matrix, free: Bool[Tensor, " params"] | None = None
+    ) -> Float[Tensor, "params params"]:
+        """J^T H J for a block-sparse vertex Hessian (3 verts, 3 verts) with 3x3 blocks.
+
+        Rows and columns of parameters that are not `free` may be left at zero.
+        """
         ...
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rigface.models.parameters import Parameter, ParameterTable
@@ -79,7 +79,12 @@ class LinearJacobian:
         """Parameter gradient."""
         return gradient.flatten(-2) @ self.basis.flatten(1).T
 
-    def gauss_newton(self, hessian: sp.bsr_matrix) -> Float[Tensor, "params params"]:
+    def gauss_newton(
+        self, hessian: sp.bsr_matrix, free: Bool[Tensor, " params"] | None = None
+    ) -> Float[Tensor, "params params"]:
         """B H B^T."""
         flat = self.basis.flatten(1).numpy()
-        return torch.from_numpy(flat @ (hessian.tocsr() @ flat.T))
+        used = np.arange(len(flat)) if free is None else np.flatnonzero(free.numpy())
+        out = np.zeros((len(flat), len(flat)))
+        out[np.ix_(used, used)] = flat[used] @ (hessian.tocsr() @ flat[used].T)
+        return torch.from_numpy(out)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import scipy.sparse as sp
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rigface.geometry.rotations import rotation_derivatives, rotation_from_vector
@@ -29,8 +29,6 @@ class PosedModel:
     table: ParameterTable
     centre: Float[Tensor, "3"]
     """Point of the model about which it turns and scales (metres); keeps the pose decoupled."""
-    pose_is_fixed: bool = False
-    """Leaves the pose out of the Gauss-Newton matrix, for solves that keep it."""
 
     @staticmethod
     def build(inner: FaceModel, centre: tuple[float, float, float] = (0.0, -0.04, 0.0)):
@@ -73,8 +71,7 @@ class PosedJacobian:
     """Derivative of the world vertices; a VertexJacobian."""
 
     def __init__(self, model: PosedModel, x: Tensor, inner: VertexJacobian):
-        self.inner = inner
-        self.pose_is_fixed = model.pose_is_fixed
+        self.inner, self.size = inner, len(x)
         self.linear, translation = model.similarity(x)
         self.vertices = inner.vertices @ self.linear.T + translation
         values = POSE.unpack(x[: POSE.size])
@@ -97,28 +94,25 @@ class PosedJacobian:
         pose = torch.einsum("kvc,...vc->...k", self.pose_columns, gradient)
         return torch.cat([pose, self.inner.vjp(gradient @ self.linear)], dim=-1)
 
-    def gauss_newton(self, hessian: sp.bsr_matrix) -> Float[Tensor, "params params"]:
+    def gauss_newton(
+        self, hessian: sp.bsr_matrix, free: Bool[Tensor, " params"] | None = None
+    ) -> Float[Tensor, "params params"]:
         """J^T H J; the pose columns couple to everything."""
-        linear = self.linear.numpy()
-        turned = sp.bsr_matrix(
-            (
-                np.einsum("ji,njk,kl->nil", linear, hessian.data, linear),
-                hessian.indices,
-                hessian.indptr,
-            ),
-            shape=hessian.shape,
-        )
-        inner = self.inner.gauss_newton(turned)
-        size = POSE.size + len(inner)
-        if self.pose_is_fixed:
-            out = torch.eye(size, dtype=inner.dtype)
-            out[POSE.size :, POSE.size :] = inner
-            return out
-        flat = self.pose_columns.reshape(POSE.size, -1).numpy()
-        product = torch.from_numpy(np.ascontiguousarray((hessian @ flat.T).T))
-        coupling = self.vjp(product.reshape(POSE.size, -1, 3))
-        out = torch.empty(size, size, dtype=inner.dtype)
-        out[POSE.size :, POSE.size :] = inner
-        out[: POSE.size] = coupling
-        out[:, : POSE.size] = coupling.T
+        size = self.size
+        out = torch.zeros(size, size, dtype=self.pose_columns.dtype)
+        if free is None or bool(free[POSE.size :].any()):
+            within = None if free is None else free[POSE.size :]
+            out[POSE.size :, POSE.size :] = self.inner.gauss_newton(self._turned(hessian), within)
+        if free is None or bool(free[: POSE.size].any()):
+            flat = self.pose_columns.reshape(POSE.size, -1).numpy()
+            product = torch.from_numpy(np.ascontiguousarray((hessian @ flat.T).T))
+            coupling = self.vjp(product.reshape(POSE.size, -1, 3))
+            out[: POSE.size] = coupling
+            out[:, : POSE.size] = coupling.T
         return out
+
+    def _turned(self, hessian: sp.bsr_matrix) -> sp.bsr_matrix:
+        """The Hessian of the inner model's vertices: A^T H A with the pose's linear part A."""
+        linear = self.linear.numpy()
+        blocks = linear.T @ hessian.data @ linear
+        return sp.bsr_matrix((blocks, hessian.indices, hessian.indptr), shape=hessian.shape)

@@ -47,7 +47,7 @@ def levenberg_marquardt(
     """Minimise `problem` from `start`; the result says why it ended and never raises for it."""
     trace = _Trace(solver.damping)
     x = start.clamp(box.lower, box.upper)
-    model = problem.quadratic(x)
+    model = problem.quadratic(x, box.free)
     if not math.isfinite(model.energy) or not torch.isfinite(model.gradient).all():
         return trace.solution(x, Result.NON_FINITE)
     trace.energies.append(model.energy)
@@ -78,7 +78,7 @@ def levenberg_marquardt(
         if gain < solver.tolerance * model.energy:
             return trace.solution(x, Result.CONVERGED)
         if len(trace.energies) <= solver.max_steps:
-            model = problem.quadratic(x)
+            model = problem.quadratic(x, box.free)
     return trace.solution(x, Result.MAX_STEPS)
 
 

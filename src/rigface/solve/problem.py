@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 
@@ -24,8 +24,10 @@ class Problem(Protocol):
         """E(x)."""
         ...
 
-    def quadratic(self, x: Float[Tensor, " params"]) -> Quadratic:
-        """E, its gradient and J^T W J at x."""
+    def quadratic(
+        self, x: Float[Tensor, " params"], free: Bool[Tensor, " params"] | None = None
+    ) -> Quadratic:
+        """E, its gradient and J^T W J at x; only its rows and columns of `free` need be filled."""
         ...
 
 

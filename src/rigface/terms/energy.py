@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from rigface.models.face_model import FaceModel, VertexJacobian
@@ -46,15 +46,17 @@ class Energy:
         energy = sum(term.energy(flat) for term in self.vertex_terms)
         return energy + sum(t.energy(x.numpy()) for t in self.parameter_terms), gradient
 
-    def quadratic(self, x: Float[Tensor, " params"]) -> Quadratic:
-        """E(x), its gradient and J^T W J."""
+    def quadratic(
+        self, x: Float[Tensor, " params"], free: Bool[Tensor, " params"] | None = None
+    ) -> Quadratic:
+        """E(x), its gradient and J^T W J (at least its rows and columns of `free`)."""
         jacobian: VertexJacobian = self.model.linearize(x)
         vertices = jacobian.vertices.numpy()
         parts = [term.quadratic(vertices) for term in self.vertex_terms]
         hessian = sum(part.hessian for part in parts[1:]) + parts[0].hessian
         summed = torch.from_numpy(np.sum([part.gradient for part in parts], axis=0))
         gradient = jacobian.vjp(summed)
-        matrix = jacobian.gauss_newton(hessian.tobsr((3, 3)))
+        matrix = jacobian.gauss_newton(hessian.tobsr((3, 3)), free)
         energy = sum(part.energy for part in parts)
         for term in self.parameter_terms:
             values = x.numpy()
