@@ -11,14 +11,17 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float
 
+from rigface.fit.eyeballs import Ball
 from rigface.fit.lids import close_lids
 from rigface.geometry.intersections import intersections
 from rigface.geometry.similarity import Similarity, align_points
 from rigface.metrics.mesh_quality import skin_faces_touching
-from rigface.rig.template import SparseShapes, Template
+from rigface.rig.template import Eyeball, SparseShapes, Template
 
 _CLEARANCE = 2e-4
 """Metres between a lid vertex and the ball: the chord of a lid edge stays outside."""
+_SHRINK = 0.006
+_SHRINK_STEPS = 9
 _STEP = 4e-4
 _MAX_RETREAT = 1.2e-2
 _CONTACT_POSES = ((), ("eyeBlinkLeft", "eyeBlinkRight"), ("jawOpen",))
@@ -42,6 +45,7 @@ def assemble_head(
     skin: Float[np.ndarray, "skin 3"],
     skin_linear: Float[np.ndarray, "skin 3 3"],
     closure: Mapping[str, float] | None = None,
+    eyeballs: Mapping[str, Ball] | None = None,
 ) -> Head:
     """Put the parts into a fitted skin. `skin_linear` maps template offsets to this head's.
 
@@ -50,6 +54,8 @@ def assemble_head(
     """
     closed = {name: w for name, w in (closure or {}).items() if name.startswith("eyeBlink")}
     moved = _follow(template, skin, closed)
+    for side, ball in (eyeballs or {}).items():
+        moved[f"eyeball.{side}"] = _onto(template.eyeballs[side], ball)
     shapes = _carry_offsets(template, skin_linear, moved)
     shapes = close_lids(template, skin, _shorten(shapes, closed))
     head = Head(_vertices(template, skin, moved), shapes, moved)
@@ -109,6 +115,12 @@ def _follow(
     return {**moved, **{name: lips for name in ("teeth.upper", "teeth.lower", "tongue")}}
 
 
+def _onto(eyeball: Eyeball, ball: Ball) -> Similarity:
+    """The template's eyeball with the place and size of `ball`, looking as the head does."""
+    scale = ball.radius / eyeball.radius
+    return Similarity(scale, np.eye(3), ball.centre - scale * eyeball.centre)
+
+
 def _vertices(template: Template, skin: np.ndarray, moved: dict[str, Similarity]) -> np.ndarray:
     out = template.mesh.vertices.copy()
     out[: len(skin)] = skin
@@ -134,42 +146,48 @@ def _carry_offsets(
 
 
 def _clear_eyeball(template: Template, head: Head, side: str) -> Head:
-    """Push the ball back until the lids clear it; lift the blink off what remains."""
+    """Make room between ball and lids: lift the blink, then shrink the ball, last push it back."""
     name = f"eyeball.{side}"
-    lids = skin_faces_touching(template, (f"lid_rim.{side}",))
-    near = np.unique(lids)
-    ball = template.eyeballs[side]
-    placed = head.moved[name]
     blink = "eyeBlinkLeft" if side == "L" else "eyeBlinkRight"
-    retreat = 0.0
-    while retreat < _MAX_RETREAT:
-        centre = placed.apply(ball.centre) + retreat * _INWARD
-        radius = placed.scale * ball.radius + _CLEARANCE
-        if (np.linalg.norm(head.vertices[near] - centre, axis=-1) >= radius).all():
-            break
-        retreat += _STEP
-    head = _shift_part(template, head, name, retreat * _INWARD)
-    lifted = _lift_off(template, head, blink, side)
     faces = template.mesh.faces[template.parts[name].faces]
-    wide = skin_faces_touching(template, ("eyes", f"lid_rim.{side}"))
-    for _ in range(12):
-        crossing = 0
-        for pose in _CONTACT_POSES:
-            vertices = posed(lifted, pose)
-            crossing += len(intersections(vertices, wide, vertices, faces))
-        if crossing == 0:
+    lids = skin_faces_touching(template, ("eyes", f"lid_rim.{side}"))
+
+    def crossings(tried: Head) -> int:
+        poses = [posed(tried, pose) for pose in _CONTACT_POSES]
+        return sum(len(intersections(vertices, lids, vertices, faces)) for vertices in poses)
+
+    for attempt in range(_SHRINK_STEPS):
+        smaller = _shrink_part(template, head, side, 1 - attempt * _SHRINK)
+        lifted = _lift_off(template, smaller, blink, side, _CLEARANCE * (1 + attempt / 3))
+        if crossings(lifted) == 0:
             return lifted
-        head = _shift_part(template, head, name, _STEP * _INWARD)
-        lifted = _lift_off(template, head, blink, side)
+    for attempt in range(int(_MAX_RETREAT / _STEP)):
+        moved = _shift_part(template, smaller, name, (attempt + 1) * _STEP * _INWARD)
+        lifted = _lift_off(template, moved, blink, side, 2 * _CLEARANCE)
+        if crossings(lifted) == 0:
+            break
     return lifted
 
 
-def _lift_off(template: Template, head: Head, shape: str, side: str) -> Head:
+def _shrink_part(template: Template, head: Head, side: str, factor: float) -> Head:
+    """The eyeball scaled about its centre."""
+    name = f"eyeball.{side}"
+    old = head.moved[name]
+    centre = old.apply(template.eyeballs[side].centre)
+    vertices = head.vertices.copy()
+    run = template.parts[name].vertices
+    vertices[run] = centre + factor * (vertices[run] - centre)
+    translation = centre + factor * (old.translation - centre)
+    moved = {**head.moved, name: replace(old, scale=factor * old.scale, translation=translation)}
+    return replace(head, vertices=vertices, moved=moved)
+
+
+def _lift_off(template: Template, head: Head, shape: str, side: str, clearance: float) -> Head:
     """Lid vertices that the shape moves into the ball are put onto it."""
     index, offset = head.expressions.of(shape)
     ball, placed = template.eyeballs[side], head.moved[f"eyeball.{side}"]
     skin = index < template.parts["skin"].vertices.stop
-    centre, radius = placed.apply(ball.centre), placed.scale * ball.radius + _CLEARANCE
+    centre, radius = placed.apply(ball.centre), placed.scale * ball.radius + clearance
     target = head.vertices[index] + offset
     radial = target - centre
     distance = np.linalg.norm(radial, axis=-1)

@@ -6,7 +6,7 @@ the surface. ASM then reproduces that surface, vertex by vertex at first, and en
 itself with all of its variables.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from jaxtyping import Float
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from rigface.fit.eyeballs import Ball, clearance, lift_off, place_eyeballs
 from rigface.fit.free_form import FreeForm, register_free_form
 from rigface.fit.matching import Matcher, MatchRule
 from rigface.fit.stages import Stage, StageReport, Wavelengths, box_for, prior_for, run_stage
@@ -29,6 +30,7 @@ from rigface.terms.energy import Energy
 from rigface.terms.lip_gap import GapTerm
 from rigface.terms.robust import GemanMcClure
 from rigface.terms.smoothness import DeformationEnergy
+from rigface.terms.term import OneSidedTerm
 from rigface.terms.vertex_targets import VertexTargetTerm
 
 MM = 1e-3
@@ -80,6 +82,8 @@ class Registration:
     """Expression weights of the shape space, if the face model itself has none."""
     detail: Float[np.ndarray, "verts 3"] | None = None
     """Displacement layer on top of the model, in the fit frame."""
+    eyeballs: dict[str, Ball] | None = None
+    """By side, in the fit frame; None leaves their place to the lids."""
 
     @property
     def vertices(self) -> Float[np.ndarray, "verts 3"]:
@@ -139,7 +143,7 @@ def refine_free_form(
     local: Float[np.ndarray, " verts"],
 ) -> Float[np.ndarray, "verts 3"]:
     """The scan's surface in the template's topology, with evenly spread correspondence."""
-    rule = MatchRule(10 * MM, 0.5, 1 * MM, GemanMcClure(12.0), slide=0.05, reverse=0.3)
+    rule = MatchRule(10 * MM, 0.5, 1 * MM, GemanMcClure(12.0), slide=0.05, reverse=0.3, deepen=True)
     waves = (
         (0.06, 0.15),
         (0.06, 0.12),
@@ -160,7 +164,7 @@ def fit_bones(
     goal: Float[np.ndarray, "verts 3"],
     settings: RegistrationSettings,
     local: Float[np.ndarray, " verts"],
-    gap: GapTerm,
+    barriers: tuple[OneSidedTerm, ...],
     report: Report,
 ) -> Registration:
     """ASM towards the free-form surface by its bones, then with all variables onto the scan."""
@@ -172,18 +176,28 @@ def fit_bones(
     problem = Energy(model, [close, smooth], [prior_for(model, settings.prior)])
     bones = LevenbergMarquardt(max_steps=settings.bone_steps, damping=1e-3)
     x = levenberg_marquardt(problem, start, box_for(model, tau), bones).value
-    rule = MatchRule(6 * MM, 0.6, 0.5 * MM, GemanMcClure(8.0), slide=0.01, reverse=0.3)
+    rule = MatchRule(6 * MM, 0.6, 0.5 * MM, GemanMcClure(8.0), 0.01, 0.3, deepen=True)
     free = settings.free + (("expression",) if "expression" in model.table else ())
     soft = Wavelengths(settings.fine_normal, settings.fine_tangent, settings.fine_membrane)
-    fine = Stage("fine", settings.fine_steps, free, rule, 5 * MM, settings.prior, soft, soft)
-    x, done = run_stage(model, matcher, fine, x, deformation, (gap,), report)
+    fine = Stage(
+        "fine",
+        settings.fine_steps,
+        free,
+        rule,
+        5 * MM,
+        settings.prior,
+        soft,
+        soft,
+        damping=0.05,
+    )
+    x, done = run_stage(model, matcher, fine, x, deformation, barriers, report)
     fitted = Registration(model, x, (done,))
     repair = replace(fine, name="repair", steps=1, rule=replace(rule, trim=5 * MM))
     for attempt in range(1, settings.repair_rounds + 1):
         if len(self_intersections(fitted.vertices, matcher.searched)) == 0:
             break
-        wider = replace(gap, gap=gap.gap + attempt * 0.15 * MM)
-        x, done = run_stage(model, matcher, repair, fitted.x, deformation, (wider,), report)
+        wider = tuple(_wider(term, attempt * 0.15 * MM) for term in barriers)
+        x, done = run_stage(model, matcher, repair, fitted.x, deformation, wider, report)
         fitted = Registration(model, x, (*fitted.reports, done))
     return fitted
 
@@ -203,17 +217,32 @@ def register(
         return fit_linear(first, matcher, report)
     local = local_stiffness(template, settings.soft_features)
     skin = template.parts["skin"].vertices
-    goal = refine_free_form(template.mesh.vertices[skin], first, matcher, local)
+    closure = first.x[first.model.table.slices["expression"]]
+    weights = dict(zip(shape_names, closure.tolist(), strict=True))
+    blinks = {name: weights[name] for name in BLINK}
+    reference = template.mesh.vertices[skin] + _closed(template, blinks)
+    goal = refine_free_form(reference, first, matcher, local)
     goal = carry_inside(template, first.vertices, goal)
     model = PosedModel.build(face)
     start = model.table.zeros()
     start[: POSE.size] = first.x[: POSE.size]
-    closure = first.x[first.model.table.slices["expression"]]
     if "expression" in face.table:
         start[model.table.slices["expression"]] = closure
-    gap = lip_gap(template)
-    last = fit_bones(model, matcher, start, goal, settings, local, gap, report)
-    return Registration(model, last.x, first.reports + last.reports, closure)
+    balls = place_eyeballs(template, goal, matcher.target.points, blinks)
+    goal = lift_off(template, goal, balls)
+    barriers = (lip_gap(template), *clearance(template, balls))
+    last = fit_bones(model, matcher, start, goal, settings, local, barriers, report)
+    return Registration(model, last.x, first.reports + last.reports, closure, eyeballs=balls)
+
+
+def _closed(template: Template, weights: Mapping[str, float]) -> Float[np.ndarray, "verts 3"]:
+    """Offsets of the lids as the shape space found them: no deformation in their own right."""
+    out = np.zeros((template.parts["skin"].vertices.stop, 3))
+    for name, weight in weights.items():
+        index, offset = template.expressions.of(name)
+        on_skin = index < len(out)
+        out[index[on_skin]] += weight * offset[on_skin]
+    return out
 
 
 def fit_linear(first: Registration, matcher: Matcher, report: Report) -> Registration:
@@ -275,6 +304,10 @@ def lip_gap(template: Template) -> GapTerm:
     apart = upper != lower
     up = np.array([0.0, 1.0, 0.0])
     return GapTerm(upper[apart], lower[apart], up, 0.1 * MM, 0.02 * MM)
+
+
+def _wider(term: OneSidedTerm, by: float) -> OneSidedTerm:
+    return replace(term, gap=term.gap + by) if isinstance(term, GapTerm) else term
 
 
 def _arc_length(points: np.ndarray) -> np.ndarray:

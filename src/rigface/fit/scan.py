@@ -129,8 +129,14 @@ def _result(
     scan_from_model = scan_from_fit @ fit_from_inner @ metric_from_inner.inverse()
     inner = fit_from_inner.inverse().apply(skin)
     rig = fitted_rig(models, fitted, metric)
+    head_from_fit = Similarity(metric, np.eye(3), np.zeros(3)) @ fit_from_inner.inverse()
+    eyeballs = fitted.eyeballs or {}
     head = assemble_head(
-        template, metric * inner, rig.skin_linear, fitted.expression(models.closure_names)
+        template,
+        metric * inner,
+        rig.skin_linear,
+        fitted.expression(models.closure_names),
+        {side: ball.moved(head_from_fit) for side, ball in eyeballs.items()},
     )
     measured = measure(
         scan,

@@ -16,7 +16,7 @@ from rigface.solve.result import Result
 from rigface.terms.energy import Energy
 from rigface.terms.prior import ParameterPrior
 from rigface.terms.smoothness import DeformationEnergy, Stiffness
-from rigface.terms.term import VertexTerm
+from rigface.terms.term import OneSidedTerm, VertexTerm
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Stage:
     """Weight of each named parameter's pull to its initial value, in units of 1 / sigma^2."""
     stiff_start: "Wavelengths | None" = None
     stiff_end: "Wavelengths | None" = None
+    damping: float = 1e-3
+    """Levenberg-Marquardt damping of the first step."""
     inner_steps: int = 1
     """Levenberg-Marquardt steps on each set of pairs."""
 
@@ -114,14 +116,14 @@ def run_stage(
     stage: Stage,
     x: Float[Tensor, " params"],
     deformation: DeformationEnergy | None = None,
-    extra: tuple[VertexTerm, ...] = (),
+    barriers: tuple[OneSidedTerm, ...] = (),
     progress: Callable[[float, str], None] = lambda fraction, text: None,
 ) -> tuple[Float[Tensor, " params"], StageReport]:
     """One stage from `x`; `deformation` holds the shape that smoothness refers to."""
     began = time.perf_counter()
     box = box_for(model, stage.free)
     terms_of_parameters = [prior_for(model, stage.prior)] if stage.prior else []
-    damping, energy, matched, result = 1e-3, float("nan"), 0.0, Result.MAX_STEPS
+    damping, energy, matched, result = stage.damping, float("nan"), 0.0, Result.MAX_STEPS
     for step in range(stage.steps):
         share = step / max(stage.steps - 1, 1)
         rule = stage.rule
@@ -131,12 +133,12 @@ def run_stage(
             vertices = model.vertices(x).numpy()
         matches = matcher.match(vertices, rule)
         matched = float(matches.good.mean())
-        terms: list[VertexTerm] = [*matches.terms(vertices, rule), *extra]
+        terms: list[VertexTerm] = [*matches.terms(vertices, rule)]
         if stage.stiff_start is not None and deformation is not None:
             wave = stage.stiff_start.blend(stage.stiff_end or stage.stiff_start, share)
             terms.append(deformation.term(wave.stiffness(rule.sigma)))
         solver = LevenbergMarquardt(max_steps=stage.inner_steps, damping=damping)
-        problem = Energy(model, terms, terms_of_parameters)
+        problem = Energy(model, terms, terms_of_parameters, barriers)
         solution = levenberg_marquardt(problem, x, box, solver)
         x, result = solution.value, solution.result
         damping = float(np.clip(solution.damping, 1e-6, 1e2))

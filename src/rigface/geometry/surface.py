@@ -152,19 +152,20 @@ class Surface:
         face = torch.full((count,), -1, dtype=torch.int32, device=self.device)
         bary = torch.zeros((count, 3), dtype=torch.float32, device=self.device)
         found = torch.zeros((count, 3), dtype=torch.float32, device=self.device)
-        wp.launch(
-            _closest_kernel,
-            dim=count,
-            inputs=[
-                self._mesh.id,
-                wp.from_torch(query, dtype=wp.vec3),
-                min(radius, 1e30),
-                wp.from_torch(face, dtype=wp.int32),
-                wp.from_torch(bary, dtype=wp.vec3),
-                wp.from_torch(found, dtype=wp.vec3),
-            ],
-            device=self._wp_device,
-        )
+        if count:  # warp takes no empty tensors
+            wp.launch(
+                _closest_kernel,
+                dim=count,
+                inputs=[
+                    self._mesh.id,
+                    wp.from_torch(query, dtype=wp.vec3),
+                    min(radius, 1e30),
+                    wp.from_torch(face, dtype=wp.int32),
+                    wp.from_torch(bary, dtype=wp.vec3),
+                    wp.from_torch(found, dtype=wp.vec3),
+                ],
+                device=self._wp_device,
+            )
         distance = (query - found).norm(dim=-1)
         distance = torch.where(face >= 0, distance, torch.inf)
         dtype = points.dtype

@@ -68,8 +68,12 @@ class AsmJacobian:
 
     def dense(self) -> Float[Tensor, "verts 3 params"]:
         """The whole matrix, for tests and small problems."""
-        every_vertex = torch.arange(len(self.vertices))
-        ordered = self._factors(self.vertices.dtype).block(every_vertex, self._every_bone)
+        return self.rows(np.arange(len(self.vertices)))
+
+    def rows(self, index: Int[np.ndarray, " some"]) -> Float[Tensor, "some 3 params"]:
+        """The matrix of a few vertices."""
+        exact = self._factors(self.vertices.dtype, torch.from_numpy(index))
+        ordered = exact.block(torch.arange(len(index)), self._every_bone)
         out = torch.empty_like(ordered)
         out[..., self._columns] = ordered
         return out
@@ -107,16 +111,22 @@ class AsmJacobian:
     def _every_bone(self) -> Tensor:
         return torch.arange(len(self.model.parents))
 
-    def _factors(self, dtype: torch.dtype, slopes: bool = True) -> "_Factors":
-        """Without `slopes` only the nine columns of each bone's pose."""
-        stacked = torch.stack([s.to(dtype) for s in self._slopes], dim=-1) if slopes else None
+    def _factors(
+        self, dtype: torch.dtype, index: Tensor | None = None, slopes: bool = True
+    ) -> "_Factors":
+        """At all vertices or some; without `slopes` only the nine columns of each bone's pose."""
+
+        def taken(values: Tensor) -> Tensor:
+            return (values if index is None else values[index]).to(dtype)
+
+        stacked = torch.stack([taken(s) for s in self._slopes], dim=-1) if slopes else None
         return _Factors(
-            self._subtree_sum.to(dtype),
-            self._lever.to(dtype),
+            taken(self._subtree_sum),
+            taken(self._lever),
             stacked,
             self._pose_rows.to(dtype),
             self._bind_rows.to(dtype),
-            None if self._shapes is None else self._shapes.to(dtype),
+            None if self._shapes is None else taken(self._shapes),
         )
 
     def _prepare(self) -> None:

@@ -2,6 +2,7 @@
 
 from typing import Protocol, runtime_checkable
 
+import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
@@ -22,6 +23,10 @@ class VertexJacobian(Protocol):
 
     def vjp(self, gradient: Float[Tensor, "*batch verts 3"]) -> Float[Tensor, "*batch params"]:
         """Parameter gradient of a vertex gradient."""
+        ...
+
+    def rows(self, index: Int[np.ndarray, " some"]) -> Float[Tensor, "some 3 params"]:
+        """The dense derivative of a few vertices."""
         ...
 
     def gauss_newton(

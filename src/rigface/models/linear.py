@@ -79,6 +79,10 @@ class LinearJacobian:
         """Parameter gradient."""
         return gradient.flatten(-2) @ self.basis.flatten(1).T
 
+    def rows(self, index: Int[np.ndarray, " some"]) -> Float[Tensor, "some 3 params"]:
+        """The basis at a few vertices."""
+        return self.basis[:, torch.from_numpy(index)].permute(1, 2, 0)
+
     def gauss_newton(
         self, hessian: sp.bsr_matrix, free: Bool[Tensor, " params"] | None = None
     ) -> Float[Tensor, "params params"]:

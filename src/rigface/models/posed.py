@@ -94,6 +94,11 @@ class PosedJacobian:
         pose = torch.einsum("kvc,...vc->...k", self.pose_columns, gradient)
         return torch.cat([pose, self.inner.vjp(gradient @ self.linear)], dim=-1)
 
+    def rows(self, index: Int[np.ndarray, " some"]) -> Float[Tensor, "some 3 params"]:
+        """The dense derivative of a few vertices."""
+        pose = self.pose_columns[:, torch.from_numpy(index)].permute(1, 2, 0)
+        return torch.cat([pose, self.linear @ self.inner.rows(index)], dim=-1)
+
     def gauss_newton(
         self, hessian: sp.bsr_matrix, free: Bool[Tensor, " params"] | None = None
     ) -> Float[Tensor, "params params"]:

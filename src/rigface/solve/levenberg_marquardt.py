@@ -8,8 +8,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
-from rigface.solve.problem import Problem
+from rigface.solve.problem import Problem, Quadratic
 from rigface.solve.result import Result, Solution
+
+_HINGE_ROUNDS = 12
 
 
 @dataclass(frozen=True)
@@ -54,7 +56,7 @@ def levenberg_marquardt(
     rejects = 0
     while len(trace.energies) <= solver.max_steps:
         began = time.perf_counter()
-        step = _step(model.hessian, model.gradient, x, box, trace.damping)
+        step = _step(model, x, box, trace.damping)
         if step is None:
             if trace.damping > 1e6:
                 return trace.solution(x, Result.SINGULAR)
@@ -63,7 +65,7 @@ def levenberg_marquardt(
         trial = (x + step).clamp(box.lower, box.upper)
         moved = trial - x
         energy = problem.energy(trial)
-        expected = -float(model.gradient @ moved + 0.5 * moved @ (model.hessian @ moved))
+        expected = model.decrease(moved)
         gain = model.energy - energy
         trace.seconds.append(time.perf_counter() - began)
         if not math.isfinite(energy) or gain <= 0 or expected <= 0:
@@ -106,22 +108,49 @@ class _Trace:
         )
 
 
-def _step(
-    hessian: Tensor, gradient: Tensor, x: Tensor, box: Box, damping: float
-) -> Float[Tensor, " params"] | None:
-    """Solve (H + damping D) d = -g on the free, unblocked parameters; None if not factorable."""
+def _step(model: Quadratic, x: Tensor, box: Box, damping: float) -> Float[Tensor, " params"] | None:
+    """Minimise the damped model over the free, unblocked parameters; None if not factorable."""
+    gradient = model.gradient
     blocked = ((x <= box.lower) & (gradient > 0)) | ((x >= box.upper) & (gradient < 0))
     active = torch.nonzero(box.free & ~blocked)[:, 0]
     if len(active) == 0:
         return torch.zeros_like(x)
     whole = len(active) == len(x)
-    h = hessian.clone() if whole else hessian[active][:, active]
+    h = model.hessian.clone() if whole else model.hessian[active][:, active]
     diagonal = h.diagonal()
     diagonal += damping * torch.maximum(diagonal, box.floor[active])
     factor, info = torch.linalg.cholesky_ex(h)
     if int(info) != 0:
         return None
-    solved = torch.cholesky_solve(-gradient[active][:, None], factor)[:, 0]
+    if model.hinges is None:
+        solved = torch.cholesky_solve(-gradient[active][:, None], factor)[:, 0]
+    else:
+        smooth = (gradient - model.hinges.pull())[active]
+        solved = _with_hinges(factor, smooth, model.hinges.lack, model.hinges.rows[:, active])
     step = torch.zeros_like(x)
     step[active] = solved
     return step.clamp(-box.max_step, box.max_step)
+
+
+def _with_hinges(factor: Tensor, gradient: Tensor, lack: Tensor, rows: Tensor) -> Tensor:
+    """argmin g d + d H d / 2 + sum max(0, lack + rows d)^2 / 2 with H = factor factor^T.
+
+    An active-set iteration; each of its solves is as small as the number of hinges (Woodbury).
+    """
+    free = torch.cholesky_solve(-gradient[:, None], factor)[:, 0]
+    spread = torch.cholesky_solve(rows.T, factor)
+    coupling = rows @ spread
+    ahead = lack + rows @ free
+    active = lack > 0
+    forces = torch.zeros_like(lack)
+    for _ in range(_HINGE_ROUNDS):
+        on = torch.nonzero(active)[:, 0]
+        system = coupling[on][:, on] + torch.eye(len(on), dtype=lack.dtype)
+        forces = torch.zeros_like(lack)
+        forces[on] = torch.linalg.solve(system, ahead[on])
+        left = ahead - coupling @ forces
+        renewed = torch.where(active, forces > 0, left > 0)
+        if bool((renewed == active).all()):
+            break
+        active = renewed
+    return free - spread @ forces

@@ -9,8 +9,8 @@ from jaxtyping import Bool, Float
 from torch import Tensor
 
 from rigface.models.face_model import FaceModel, VertexJacobian
-from rigface.solve.problem import Quadratic
-from rigface.terms.term import ParameterTerm, VertexTerm
+from rigface.solve.problem import Hinges, Quadratic
+from rigface.terms.term import OneSidedTerm, ParameterTerm, VertexTerm
 
 
 @dataclass(frozen=True)
@@ -20,12 +20,13 @@ class Energy:
     model: FaceModel
     vertex_terms: Sequence[VertexTerm]
     parameter_terms: Sequence[ParameterTerm] = ()
+    barriers: Sequence[OneSidedTerm] = ()
 
     def energy(self, x: Float[Tensor, " params"]) -> float:
         """E(x)."""
         with torch.no_grad():
             vertices = self.model.vertices(x).numpy()
-        total = sum(term.energy(vertices) for term in self.vertex_terms)
+        total = sum(term.energy(vertices) for term in (*self.vertex_terms, *self.barriers))
         return total + sum(term.energy(x.numpy()) for term in self.parameter_terms)
 
     def value_and_gradient(
@@ -37,13 +38,13 @@ class Energy:
             vertices = self.model.vertices(leaf)
             flat = vertices.detach().numpy()
             total = np.zeros_like(flat)
-            for term in self.vertex_terms:
+            for term in (*self.vertex_terms, *self.barriers):
                 total += term.gradient(flat)
             vertices.backward(torch.from_numpy(total))
         gradient = leaf.grad if leaf.grad is not None else torch.zeros_like(x)
         for term in self.parameter_terms:
             gradient = gradient + torch.from_numpy(term.gradient(x.numpy()))
-        energy = sum(term.energy(flat) for term in self.vertex_terms)
+        energy = sum(term.energy(flat) for term in (*self.vertex_terms, *self.barriers))
         return energy + sum(t.energy(x.numpy()) for t in self.parameter_terms), gradient
 
     def quadratic(
@@ -54,13 +55,28 @@ class Energy:
         vertices = jacobian.vertices.numpy()
         parts = [term.quadratic(vertices) for term in self.vertex_terms]
         hessian = sum(part.hessian for part in parts[1:]) + parts[0].hessian
-        summed = torch.from_numpy(np.sum([part.gradient for part in parts], axis=0))
-        gradient = jacobian.vjp(summed)
+        pulls = [part.gradient for part in parts]
+        pulls += [term.gradient(vertices) for term in self.barriers]
+        gradient = jacobian.vjp(torch.from_numpy(np.sum(pulls, axis=0)))
         matrix = jacobian.gauss_newton(hessian.tobsr((3, 3)), free)
         energy = sum(part.energy for part in parts)
+        energy += sum(term.energy(vertices) for term in self.barriers)
         for term in self.parameter_terms:
             values = x.numpy()
             energy += term.energy(values)
             gradient = gradient + torch.from_numpy(term.gradient(values))
             matrix.diagonal().add_(torch.from_numpy(term.curvature(values)))
-        return Quadratic(energy, gradient, matrix)
+        return Quadratic(energy, gradient, matrix, self._hinges(jacobian))
+
+    def _hinges(self, jacobian: VertexJacobian) -> Hinges | None:
+        """The barriers' residuals as functions of the parameters."""
+        if not self.barriers:
+            return None
+        parts = [term.one_sided(jacobian.vertices.numpy()) for term in self.barriers]
+        lack = torch.from_numpy(np.concatenate([part.lack for part in parts]))
+        rows = []
+        for part in parts:
+            used, place = np.unique(part.vertices, return_inverse=True)
+            motion = jacobian.rows(used)[torch.from_numpy(place.reshape(part.vertices.shape))]
+            rows.append(torch.einsum("nkc,nkcp->np", torch.from_numpy(part.slopes), motion))
+        return Hinges(lack, torch.cat(rows))

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-import scipy.sparse as sp
 from jaxtyping import Float, Int
 
-from rigface.terms.term import VertexQuadratic
+from rigface.terms.term import OneSided
 
 
 @dataclass(frozen=True)
@@ -23,28 +22,22 @@ class GapTerm:
 
     def energy(self, vertices: Float[np.ndarray, "verts 3"]) -> float:
         """E."""
-        return 0.5 * float((self._lack(vertices) ** 2).sum())
+        return 0.5 * float((np.maximum(self._lack(vertices), 0.0) ** 2).sum())
 
     def gradient(self, vertices: Float[np.ndarray, "verts 3"]) -> Float[np.ndarray, "verts 3"]:
         """dE/dvertices."""
-        push = (self._lack(vertices) / self.sigma)[:, None] * self.up
+        push = (np.maximum(self._lack(vertices), 0.0) / self.sigma)[:, None] * self.up
         out = np.zeros_like(vertices)
         np.add.at(out, self.upper, -push)
         np.add.at(out, self.lower, push)
         return out
 
-    def quadratic(self, vertices: Float[np.ndarray, "verts 3"]) -> VertexQuadratic:
-        """Active pairs only."""
-        active = np.flatnonzero(self._lack(vertices) > 0)
-        rows = np.repeat(np.arange(len(active)), 6)
-        sides = [3 * side[active][:, None] + np.arange(3) for side in (self.upper, self.lower)]
-        columns = np.concatenate(sides, axis=1)
-        values = np.tile(np.concatenate([-self.up, self.up]) / self.sigma, len(active))
-        shape = (len(active), vertices.size)
-        jacobian = sp.csr_matrix((values, (rows, columns.ravel())), shape=shape)
-        hessian = (jacobian.T @ jacobian).tocsr()
-        return VertexQuadratic(self.energy(vertices), self.gradient(vertices), hessian)
+    def one_sided(self, vertices: Float[np.ndarray, "verts 3"]) -> OneSided:
+        """One residual per pair."""
+        pairs = np.stack([self.upper, self.lower], axis=1)
+        slopes = np.stack([-self.up, self.up]) / self.sigma
+        return OneSided(self._lack(vertices), pairs, np.tile(slopes, (len(pairs), 1, 1)))
 
-    def _lack(self, vertices: np.ndarray) -> np.ndarray:
+    def _lack(self, vertices: np.ndarray) -> Float[np.ndarray, " pairs"]:
         opening = (vertices[self.upper] - vertices[self.lower]) @ self.up
-        return np.maximum(0.0, self.gap - opening) / self.sigma
+        return (self.gap - opening) / self.sigma

@@ -5,7 +5,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,35 @@ class VertexQuadratic:
     gradient: Float[np.ndarray, "verts 3"]
     hessian: sp.csr_matrix
     """(3 verts, 3 verts), symmetric, positive semi-definite (Gauss-Newton)."""
+
+
+@dataclass(frozen=True)
+class OneSided:
+    """Residuals that cost only where they are positive: E = 1/2 sum max(0, lack)^2."""
+
+    lack: Float[np.ndarray, " rows"]
+    vertices: Int[np.ndarray, "rows k"]
+    """The vertices that each residual depends on."""
+    slopes: Float[np.ndarray, "rows k 3"]
+    """d lack / d vertex."""
+
+
+@runtime_checkable
+class OneSidedTerm(Protocol):
+    """A frozen barrier. Solvers get its residuals themselves, because which of them are active
+    changes within one step."""
+
+    def energy(self, vertices: Float[np.ndarray, "verts 3"]) -> float:
+        """E."""
+        ...
+
+    def gradient(self, vertices: Float[np.ndarray, "verts 3"]) -> Float[np.ndarray, "verts 3"]:
+        """dE/dvertices."""
+        ...
+
+    def one_sided(self, vertices: Float[np.ndarray, "verts 3"]) -> OneSided:
+        """All residuals, active or not, linear at `vertices`."""
+        ...
 
 
 @runtime_checkable

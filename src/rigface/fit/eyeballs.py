@@ -1,0 +1,145 @@
+"""Where the eyeballs are: on the points seen between the lids, behind the lids themselves.
+
+A ball keeps the size and the place relative to its lids that the template gives it, unless the
+scan shows it: points inside the lid opening lie on the ball, the skin of the lids lies outside.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float
+from scipy.optimize import least_squares
+
+from rigface.geometry.similarity import Similarity, align_points
+from rigface.metrics.mesh_quality import skin_faces_touching
+from rigface.rig.template import Template
+from rigface.terms.clearance import ClearanceTerm
+
+MM = 1e-3
+GAP = 0.3 * MM
+"""Least distance of lids and sockets from the ball: the chord of a lid edge stays outside."""
+_POINT_SIGMA = 0.3 * MM
+_PLACE_SIGMA = np.array([1.5, 1.5, 2.5]) * MM
+_SIZE_SIGMA = 0.08
+"""Wide: the template's balls, which its lids were drawn around, are larger than real ones."""
+_MARGIN = 0.06
+"""Share of the lid opening, at its border, that may show the lids' own edges."""
+_REACH = 1.35
+_FEWEST = 5
+_PRIOR = 2.0
+"""Weight of the first guess against single points, of which there are some dozens."""
+
+
+@dataclass(frozen=True)
+class Ball:
+    """An eyeball as a sphere."""
+
+    centre: Float[np.ndarray, "3"]
+    radius: float
+
+    def moved(self, similarity: Similarity) -> "Ball":
+        """The ball in another frame."""
+        return Ball(similarity.apply(self.centre), self.radius * similarity.scale)
+
+
+def place_eyeballs(
+    template: Template,
+    skin: Float[np.ndarray, "skin 3"],
+    points: Float[np.ndarray, "points 3"],
+    closed: Mapping[str, float],
+) -> dict[str, Ball]:
+    """Both balls, by side, for a fitted skin and the scan's points in the same frame.
+
+    `closed` tells how far the skin's lids are shut (eyeBlink* weights).
+    """
+    face = template.regions["face"][: len(skin)]
+    whole = align_points(template.mesh.vertices[: len(skin)][face], skin[face])
+    rest = template.mesh.vertices.copy()
+    for name, weight in closed.items():
+        index, offset = template.expressions.of(name)
+        rest[index] += weight * offset
+    balls = {}
+    for side in "LR":
+        rim = np.flatnonzero(template.regions[f"lid_rim.{side}"][: len(skin)])
+        centre = template.eyeballs[side].centre
+        behind = whole.rotate(centre - rest[rim].mean(axis=0)) * whole.scale
+        first = Ball(skin[rim].mean(axis=0) + behind, template.eyeballs[side].radius * whole.scale)
+        near = points[np.linalg.norm(points - first.centre, axis=1) < _REACH * first.radius]
+        shown = _in_opening(template, skin, side, first, near)
+        balls[side] = _fit_ball(first, near[shown], near[~shown])
+    return balls
+
+
+def lift_off(
+    template: Template, skin: Float[np.ndarray, "skin 3"], balls: Mapping[str, Ball]
+) -> Float[np.ndarray, "skin 3"]:
+    """Hidden skin that lies inside a ball is put onto it, with a gap."""
+    out = skin.copy()
+    hidden = ~template.regions["outer"][: len(skin)]
+    for ball in balls.values():
+        offset = out - ball.centre
+        distance = np.linalg.norm(offset, axis=1)
+        inside = hidden & (distance < ball.radius + GAP) & (distance > 0.3 * ball.radius)
+        out[inside] += offset[inside] * ((ball.radius + GAP) / distance[inside] - 1)[:, None]
+    return out
+
+
+def clearance(template: Template, balls: Mapping[str, Ball]) -> list[ClearanceTerm]:
+    """Keeps the lids off the balls; sockets stay near where `lift_off` put them."""
+    count = template.parts["skin"].vertices.stop
+    terms = []
+    for side, ball in balls.items():
+        lids = np.unique(skin_faces_touching(template, (f"lid_rim.{side}",)))
+        index = lids[lids < count]
+        terms.append(ClearanceTerm(index, ball.centre, ball.radius + GAP, 0.1 * MM))
+    return terms
+
+
+def _in_opening(
+    template: Template, skin: np.ndarray, side: str, ball: Ball, points: np.ndarray
+) -> Bool[np.ndarray, " points"]:
+    """Points that are seen from the ball's centre through the opening between the lids."""
+    upper, lower = (skin[template.loops[f"lid.{row}.{side}"]] for row in ("upper", "lower"))
+    outline = np.concatenate([upper, lower[::-1]])
+    forward = outline.mean(axis=0) - ball.centre
+    forward /= np.linalg.norm(forward)
+    right = np.cross([0.0, 1.0, 0.0], forward)
+    frame = np.stack([right / np.linalg.norm(right), np.cross(forward, right), forward])
+
+    def project(places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        local = (places - ball.centre) @ frame.T
+        return local[:, :2] / np.maximum(local[:, 2:], 1e-9), local[:, 2]
+
+    flat, _ = project(outline)
+    middle = flat.mean(axis=0)
+    place, depth = project(points)
+    return _in_polygon(place, middle + (1 - _MARGIN) * (flat - middle)) & (depth > 0)
+
+
+def _in_polygon(points: np.ndarray, outline: np.ndarray) -> Bool[np.ndarray, " points"]:
+    """Even-odd rule: a ray to the right crosses the outline an odd number of times."""
+    a, b = outline, np.roll(outline, -1, axis=0)
+    above = a[:, 1] > points[:, 1:]
+    spans = above != (b[:, 1] > points[:, 1:])
+    rise = np.where(a[:, 1] == b[:, 1], 1.0, b[:, 1] - a[:, 1])
+    crossing = a[:, 0] + (points[:, 1:] - a[:, 1]) / rise * (b[:, 0] - a[:, 0])
+    return (spans & (points[:, :1] < crossing)).sum(axis=1) % 2 == 1
+
+
+def _fit_ball(first: Ball, shown: np.ndarray, skin: np.ndarray) -> Ball:
+    """The likeliest ball near `first`: through the points shown, inside the skin around them."""
+    if len(shown) < _FEWEST:
+        return first
+
+    def unpack(x: np.ndarray) -> tuple[np.ndarray, float]:
+        return first.centre + x[:3] * _PLACE_SIGMA, first.radius * (1 + _SIZE_SIGMA * float(x[3]))
+
+    def residuals(x: np.ndarray) -> np.ndarray:
+        centre, radius = unpack(x)
+        on = (np.linalg.norm(shown - centre, axis=1) - radius) / _POINT_SIGMA
+        off = (np.linalg.norm(skin - centre, axis=1) - radius) / _POINT_SIGMA
+        robust = np.sign(on) * np.sqrt(2 * (np.sqrt(1 + on**2) - 1))
+        return np.concatenate([robust, np.minimum(off, 0.0), _PRIOR * x])
+
+    return Ball(*unpack(least_squares(residuals, np.zeros(4)).x))
