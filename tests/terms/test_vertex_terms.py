@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from rigface.rig.template_io import load_template
-from rigface.terms.lip_gap import GapTerm
 from rigface.terms.robust import GemanMcClure, Huber, Kernel, LeastSquares
 from rigface.terms.smoothness import DeformationEnergy, SmoothnessTerm, Stiffness
 from rigface.terms.surface_points import SurfacePointTerm
@@ -49,13 +48,6 @@ def deformation() -> DeformationEnergy:
     return DeformationEnergy(vertices, faces, local)
 
 
-def gap() -> GapTerm:
-    template = load_template()
-    upper, lower = template.loops["lip.upper"][1:-1], template.loops["lip.lower"][1:-1]
-    count = min(len(upper), len(lower))
-    return GapTerm(upper[:count], lower[:count], np.array([0.0, 1.0, 0.0]), 1.5 * MM, 0.2 * MM)
-
-
 def targets() -> VertexTargetTerm:
     vertices, _ = skin()
     weights = np.random.default_rng(3).uniform(0, 1, len(vertices))
@@ -70,7 +62,7 @@ def every_term() -> dict[str, VertexTerm]:
     }
     terms["bending"] = deformation().term(Stiffness(2e-3, 3e-3))
     terms["all stiffness"] = deformation().term(Stiffness(2e-3, 3e-3, 50.0, 20.0))
-    return {**terms, "gap": gap(), "targets": targets()}
+    return {**terms, "targets": targets()}
 
 
 NAMES = tuple(every_term())
@@ -173,18 +165,6 @@ def test_stiffness_is_split_by_direction():
     stretch = deformation().term(Stiffness(0.0, 0.0, stretch_tangent=1.0))
     other = deformation().term(Stiffness(0.0, 0.0, stretch_normal=1.0))
     assert stretch.energy(vertices + along) < 1e-12 * other.energy(vertices + along)
-
-
-def test_open_lips_feel_no_gap_and_crossed_ones_do():
-    vertices, _ = skin()
-    term, far = gap(), vertices.copy()
-    far[term.upper] += [0.0, 0.05, 0.0]
-    assert term.energy(far) == 0
-    assert term.quadratic(far).hessian.nnz == 0
-    crossed = vertices.copy()
-    crossed[term.upper] -= [0.0, 0.005, 0.0]
-    assert term.energy(crossed) > term.energy(vertices)
-    assert (term.gradient(crossed)[term.upper, 1] < 0).all()
 
 
 def test_targets_are_the_minimum():
