@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 from scipy.spatial import cKDTree
 from torch import Tensor
 
@@ -130,8 +130,8 @@ def fit_shape(
     free = (*POSE_NAMES, *shape.table.slices)
     modes = MatchRule(14 * MM, 0.5, 1 * MM, robust, slide=0.2, reverse=0.3)
     stages = (
-        Stage("pose", 8, POSE_NAMES, pose, 12 * MM),
-        Stage("shape", 14, free, modes, 6 * MM, {"identity": 300.0, "expression": 30.0}),
+        Stage("pose", 6, POSE_NAMES, pose, 12 * MM),
+        Stage("shape", 10, free, modes, 6 * MM, {"identity": 300.0, "expression": 30.0}),
     )
     return _run(model, matcher, stages, x, None, report)
 
@@ -145,7 +145,6 @@ def refine_free_form(
     """The scan's surface in the template's topology, with evenly spread correspondence."""
     rule = MatchRule(10 * MM, 0.5, 1 * MM, GemanMcClure(12.0), slide=0.05, reverse=0.3, deepen=True)
     waves = (
-        (0.06, 0.15),
         (0.06, 0.12),
         (0.04, 0.12),
         (0.03, 0.12),
@@ -190,16 +189,41 @@ def fit_bones(
         soft,
         damping=0.05,
     )
-    x, done = run_stage(model, matcher, fine, x, deformation, barriers, report)
+    x, done = run_stage(model, matcher, fine, x, deformation, barriers, progress=report)
     fitted = Registration(model, x, (done,))
     repair = replace(fine, name="repair", steps=1, rule=replace(rule, trim=5 * MM))
     for attempt in range(1, settings.repair_rounds + 1):
-        if len(self_intersections(fitted.vertices, matcher.searched)) == 0:
+        crossing = self_intersections(fitted.vertices, matcher.searched)
+        if len(crossing) == 0:
             break
         wider = tuple(_wider(term, attempt * 0.15 * MM) for term in barriers)
-        x, done = run_stage(model, matcher, repair, fitted.x, deformation, wider, report)
+        held = (hold_around(crossing, matcher.searched, goal, 0.4 * MM / attempt),)
+        x, done = run_stage(model, matcher, repair, fitted.x, deformation, wider, held, report)
         fitted = Registration(model, x, (*fitted.reports, done))
     return fitted
+
+
+def hold_around(
+    crossing: Int[np.ndarray, "pairs 2"],
+    faces: Int[np.ndarray, "faces 3"],
+    goal: Float[np.ndarray, "verts 3"],
+    sigma: float,
+) -> VertexTargetTerm:
+    """Pulls triangles that cross, and two rings around them, back to the free form, where that
+    does not cross itself there."""
+    wrong = _grow(faces, np.unique(faces[crossing.ravel()]), len(goal), rings=2)
+    folded = self_intersections(goal, faces)
+    if len(folded):
+        wrong &= ~_grow(faces, np.unique(faces[folded.ravel()]), len(goal), rings=1)
+    return VertexTargetTerm(goal, wrong.astype(float), sigma)
+
+
+def _grow(faces: np.ndarray, ids: np.ndarray, count: int, rings: int) -> Bool[np.ndarray, " verts"]:
+    mask = np.zeros(count, dtype=bool)
+    mask[ids] = True
+    for _ in range(rings):
+        mask[faces[mask[faces].any(axis=1)].ravel()] = True
+    return mask
 
 
 def register(

@@ -98,8 +98,12 @@ class AsmJacobian:
         split = len(self.model.parents) * self._width
         used = self._columns[:split].reshape(-1, self._width)[:, : fast.width].flatten()
         used = torch.cat([used, self._columns[split:]])
-        out = torch.zeros(len(self.x), len(self.x), dtype=total.dtype)
-        out[used[:, None], used] = total
+        if len(used) == len(self.x):
+            back = torch.empty_like(used)
+            back[used] = torch.arange(len(used))
+            return total[back][:, back].double()
+        out = torch.zeros(len(self.x), len(self.x), dtype=torch.float64)
+        out[used[:, None], used] = total.double()
         return out
 
     def _moves_slopes(self, free: Bool[Tensor, " params"]) -> bool:

@@ -109,18 +109,20 @@ class _Blocks:
 
     @staticmethod
     def symmetric_sum(parts: "list[_Blocks]") -> Float[Tensor, "params params"]:
-        """S + S^T of the sum S of the parts, as one matrix in double precision."""
+        """S + S^T of the sum S of the parts, as one matrix."""
         first = parts[0]
         bones, width, tail = first.side.shape
         split = bones * width
-        out = np.empty((split + tail, split + tail))
-        pairs = sum((part.pairs for part in parts[1:]), first.pairs)
-        upper = pairs.transpose(0, 2, 1, 3).reshape(split, split)
-        np.add(upper, upper.T, out=out[:split, :split])
-        side = sum((part.side for part in parts[1:]), first.side).reshape(split, tail)
+        for part in parts[1:]:
+            first.pairs[...] += part.pairs
+            first.side[...] += part.side
+            first.corner[...] += part.corner
+        out = np.empty((split + tail, split + tail), dtype=first.pairs.dtype)
+        whole = first.pairs + first.pairs.transpose(1, 0, 3, 2)
+        out[:split, :split] = whole.transpose(0, 2, 1, 3).reshape(split, split)
+        side = first.side.reshape(split, tail)
         out[:split, split:], out[split:, :split] = side, side.T
-        corner = sum((part.corner for part in parts[1:]), first.corner)
-        out[split:, split:] = corner + corner.T
+        out[split:, split:] = first.corner + first.corner.T
         return torch.from_numpy(out)
 
 
@@ -141,9 +143,10 @@ def _add_cluster(
     product = rows.matrix @ met.reshape(-1, met.shape[-1])
     rest = len(union) * width
     mine = torch.from_numpy(np.searchsorted(rows.columns, ids))
-    kept = np.repeat(member[union], width)
-    kept = np.flatnonzero(np.concatenate([kept, np.ones(tail, dtype=bool)]))
-    here = met[mine[:, None, None], torch.arange(3)[:, None], torch.from_numpy(kept)]
+    kept = torch.from_numpy(np.flatnonzero(member[union]))
+    here = met[mine]
+    moving = here[..., :rest].unflatten(-1, (len(union), width))[:, :, kept].flatten(2)
+    here = torch.cat([moving, here[..., rest:]], dim=-1) if tail else moving
     sandwich = (here.reshape(-1, here.shape[-1]).T @ product).numpy()
     pairs = sandwich[: len(own) * width, :rest].reshape(len(own), width, len(union), width)
     out.pairs[own[:, None], union] += pairs.transpose(0, 2, 1, 3)
