@@ -16,6 +16,7 @@ RESULT = {
     "ok": True,
     "metrics": {"mean_mm": 0.2, "p95_mm": 0.6, "coverage": 0.97},
     "unit": {"name": "mm", "how": "from the size of the face"},
+    "input": {"path": "head.obj", "notes": ["removed 2 duplicate faces"]},
     "warnings": ["hair was left out"],
 }
 
@@ -83,8 +84,10 @@ def test_pipe_gets_plain_lines_and_a_summary(stage, capsys):
     out, err = capsys.readouterr()
     assert [line.split(":")[0] for line in err.splitlines()] == ["load", "start", "fit", "write"]
     assert "\x1b" not in out + err
-    for part in ("mean 0.20", "coverage 97.0%", "mm (from the size of the face)", "hair"):
+    for part in ("mean 0.20", "coverage 97.0%", "mm (from the size of the face)"):
         assert part in out
+    assert "\nwarning: hair was left out\n" in out
+    assert "\nnote: removed 2 duplicate faces\n" in out and "warning: removed" not in out
 
 
 def test_quiet_is_silent(stage, capsys):

@@ -104,14 +104,13 @@ class Matches:
     ) -> list[SurfacePointTerm]:
         """Scan-to-model and model-to-scan energies."""
         target = self.matcher.target
-        weight = target.area / 1e-6
         good = self.good
         forward = SurfacePointTerm(
             self.corners[good],
             self.bary[good],
             target.points[good],
             target.normals[good],
-            np.full(int(good.sum()), weight),
+            target.areas[good] / 1e-6,
             rule.sigma,
             rule.kernel,
             rule.slide,
