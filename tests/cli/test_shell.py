@@ -174,3 +174,18 @@ def test_view_prints_the_report_and_names_a_wrong_folder(tmp_path, capsys):
     (tmp_path / "report.html").write_text("<html></html>")
     assert main(["view", str(tmp_path), "--print-only"]) == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / "report.html")
+
+
+def test_bench_hands_its_options_on_and_fails_with_its_limits(tmp_path, monkeypatch):
+    asked = {}
+
+    def run_benchmark(name, **options):
+        asked.update(options, name=name)
+        return not options["robustness"]
+
+    monkeypatch.setattr("rigface.bench.run_benchmark", run_benchmark)
+    data = ["--data", str(tmp_path)]
+    assert main(["bench", "registration", "--quick", *data]) == 0
+    assert (asked["name"], asked["quick"], asked["robustness"]) == ("registration", True, False)
+    assert main(["bench", "registration", "--robustness", *data]) == 4
+    assert (asked["quick"], asked["data"], asked["json_path"]) == (False, tmp_path, None)
