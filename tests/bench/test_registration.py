@@ -22,7 +22,13 @@ from rigface.bench.registration_rows import (
     scan_rows,
     time_row,
 )
-from rigface.bench.registration_sweeps import ABLATION, ablation_grid, regions_grid
+from rigface.bench.registration_sweeps import (
+    ABLATION,
+    ablation_grid,
+    regions_grid,
+    robustness_sweep,
+)
+from rigface.bench.robustness import Outcome, promised
 from rigface.bench.table import Report, Row
 from rigface.errors import InputError, UsageError
 from rigface.evidence.scan import Scan
@@ -128,6 +134,41 @@ def test_fits_are_made_once_and_failures_noted(monkeypatch):
     assert fits.of(case) is None and fits.of(case) is None
     assert len(calls) == 1
     assert fits.notes == ["No fit to cube: no face"]
+
+
+def test_a_benchmark_without_a_face_has_rows_that_say_so(monkeypatch):
+    def faceless(scan, template):
+        raise InputError("no face was found")
+
+    monkeypatch.setattr("rigface.bench.registration_fits.align", faceless)
+    monkeypatch.setattr(bench, "data_dir", lambda path: Path())
+    monkeypatch.setattr(bench, "named_scan", lambda name, folder: case_of(name))
+    pair = case_of("a"), case_of("b")
+    monkeypatch.setattr(bench, "simulated_pairs", lambda folder, count: [pair])
+    scope = Scope((bench.FIRST,), heads=0, pairs=1, robustness=True)
+    report = bench.registration_report(None, scope, lambda text: None)
+    assert not report.ok and report.grids == []
+    failed = {(row.what, row.on) for row in report.rows if not row.ok}
+    assert ("scan-to-mesh mean", bench.FIRST) in failed
+    assert ("no fit to compare with others (see the notes)", bench.FIRST) in failed
+    assert f"No fit to {bench.FIRST}: no face was found" in report.notes
+
+
+def test_a_bad_fit_is_counted_unless_it_is_named(monkeypatch):
+    outcomes = {
+        "good": Outcome("good", 1.0, None, 0.39, 0.9, 0.99),
+        "bad": Outcome("bad", 1.0, None, 0.41, 0.9, 0.99),
+        "told": Outcome("told", 1.0, "exit 4: the mean error is 5 mm", 5.0, 9.0, 0.4),
+        "refused": Outcome("refused", 1.0, "exit 3: no face"),
+    }
+    sweeps = "rigface.bench.registration_sweeps"
+    monkeypatch.setattr(f"{sweeps}.all_variants", lambda case: list(outcomes))
+    monkeypatch.setattr(f"{sweeps}.try_variant", lambda name, case: outcomes[name])
+    row, grid = robustness_sweep(Stubs({}), fitted("x", 0.2))
+    assert (row.value, row.limit, row.ok) == (1, 0, False)
+    assert [line[0] for line in grid.rows] == list(outcomes)
+    assert [line[-1][:6] for line in grid.rows] == ["ok", "silent", "exit 4", "exit 3"]
+    assert promised(0.1) == 0.35 and promised(0.3) == 0.6
 
 
 def test_the_ablation_frees_what_it_names():

@@ -16,6 +16,7 @@ RESULT = {
     "ok": True,
     "metrics": {"mean_mm": 0.2, "p95_mm": 0.6, "coverage": 0.97},
     "unit": {"name": "mm", "how": "from the size of the face"},
+    "input": {"path": "head.obj", "notes": ["removed 2 duplicate faces"]},
     "warnings": ["hair was left out"],
 }
 
@@ -83,8 +84,10 @@ def test_pipe_gets_plain_lines_and_a_summary(stage, capsys):
     out, err = capsys.readouterr()
     assert [line.split(":")[0] for line in err.splitlines()] == ["load", "start", "fit", "write"]
     assert "\x1b" not in out + err
-    for part in ("mean 0.20", "coverage 97.0%", "mm (from the size of the face)", "hair"):
+    for part in ("mean 0.20", "coverage 97.0%", "mm (from the size of the face)"):
         assert part in out
+    assert "\nwarning: hair was left out\n" in out
+    assert "\nnote: removed 2 duplicate faces\n" in out and "warning: removed" not in out
 
 
 def test_quiet_is_silent(stage, capsys):
@@ -171,3 +174,18 @@ def test_view_prints_the_report_and_names_a_wrong_folder(tmp_path, capsys):
     (tmp_path / "report.html").write_text("<html></html>")
     assert main(["view", str(tmp_path), "--print-only"]) == 0
     assert capsys.readouterr().out.strip() == str(tmp_path / "report.html")
+
+
+def test_bench_hands_its_options_on_and_fails_with_its_limits(tmp_path, monkeypatch):
+    asked = {}
+
+    def run_benchmark(name, **options):
+        asked.update(options, name=name)
+        return not options["robustness"]
+
+    monkeypatch.setattr("rigface.bench.run_benchmark", run_benchmark)
+    data = ["--data", str(tmp_path)]
+    assert main(["bench", "registration", "--quick", *data]) == 0
+    assert (asked["name"], asked["quick"], asked["robustness"]) == ("registration", True, False)
+    assert main(["bench", "registration", "--robustness", *data]) == 4
+    assert (asked["quick"], asked["data"], asked["json_path"]) == (False, tmp_path, None)

@@ -6,8 +6,8 @@ from synthetic_fits import SHORT, fitted, truth
 
 from rigface.errors import InputError
 from rigface.evidence.scan import Scan
-from rigface.fit.alignment import decide_unit
 from rigface.fit.scan import ScanConfig, fit_scan
+from rigface.fit.unit import METRES_PER_UNIT, decide_unit
 from rigface.geometry.similarity import Similarity
 from rigface.rig.template_io import load_template
 
@@ -66,16 +66,34 @@ def test_every_stage_left_its_time():
 def test_a_scan_far_from_its_alignment_is_refused():
     scan, config = truth().scan, ScanConfig(samples=500, registration=SHORT)
     away = Similarity(1000.0, np.eye(3), np.array([0.0, 0.0, 5000.0]))
-    with pytest.raises((InputError, ValueError)):
+    with pytest.raises(InputError, match="0 points of the scan lie near the face"):
         fit_scan(Scan(scan.vertices, scan.faces), config, start=away)
 
 
 @pytest.mark.parametrize(
     ("per_metre", "unit"),
-    [(1000.0, "mm"), (100.0, "cm"), (1.0, "m"), (39.4, "inch"), (3.0, None), (1e6, None)],
+    [
+        (1000.0, "mm"),
+        (719.0, "arbitrary"),
+        (721.0, "mm"),
+        (1399.0, "mm"),
+        (1401.0, "arbitrary"),
+        (100.0, "cm"),
+        (1.0, "m"),
+        (39.4, "inch"),
+        (3.0, "arbitrary"),
+        (1e6, "arbitrary"),
+    ],
 )
 def test_units_by_the_size_of_a_face(per_metre, unit):
-    assert decide_unit(per_metre) == unit
+    decided = decide_unit(per_metre)
+    assert decided.name == unit
+    # A face of unknown unit is as large as the template's.
+    assert decided.metres_per_unit == METRES_PER_UNIT.get(unit, 1 / per_metre)
+
+
+def test_a_unit_that_was_given_is_not_argued_with():
+    assert decide_unit(1000.0, "inch").metres_per_unit == 0.0254
 
 
 @pytest.mark.slow

@@ -25,10 +25,9 @@ from rigface.bench.registration_sweeps import (
     ablation_grid,
     gaussians_grid,
     regions_grid,
-    robustness_grid,
+    robustness_sweep,
 )
 from rigface.bench.table import Grid, Report, Row, format_number
-from rigface.errors import InputError
 
 TITLE = "Registration"
 FIRST = "lee_perry_smith"
@@ -54,26 +53,40 @@ QUICK = Scope((FIRST,), 0, 1, ("meshmonk",), False, False, 2.0)
 
 
 def registration_report(data: Path | None, scope: Scope, say: Say) -> Report:
-    """Measure everything in `scope`. Raises InputError if the data is not there."""
+    """Measure everything in `scope`; a scan without a fit has rows that say so.
+
+    Raises InputError if the data is not there.
+    """
     folder = data_dir(data)
     fits = Fits(say)
     rows = [row for name in scope.scans for row in scan_rows(fits, named_scan(name, folder))]
     first = fits.of(named_scan(FIRST, folder))
-    if first is None:
-        raise InputError(f"the benchmark needs a fit to {FIRST}. " + " ".join(fits.notes))
     if scope.heads:
         rows += expression_rows(fits, ict_heads(folder, scope.heads))
     rows += correspondence_rows(fits, simulated_pairs(folder, scope.pairs))
     rows += quality_rows(fits)
-    rows += [*lod_rows(first), time_row(first)]
-    more, grids = _comparisons(fits, first, scope, folder)
-    rows += [*more, help_row()]
+    grids, notes = [], []
+    if first is None:
+        rows.append(Row("no fit to compare with others (see the notes)", FIRST, float("nan"), ""))
+    else:
+        more, grids = _about_first(fits, first, scope, folder)
+        rows, notes = rows + more, _notes(first, scope)
+    rows.append(help_row())
+    notes += dict.fromkeys(fits.notes)
+    return Report("registration", TITLE, rows, describe_machine(), notes, grids)
+
+
+def _about_first(
+    fits: Fits, first: FittedCase, scope: Scope, folder: Path
+) -> tuple[list[Row], list[Grid]]:
+    """What needs one good fit: levels of detail, peers, sweeps, spoiled versions of the scan."""
+    rows, grids = _comparisons(fits, first, scope, folder)
     if scope.sweeps:
         grids += [gaussians_grid(fits, first.case), ablation_grid(fits, first.case)]
     if scope.robustness:
-        grids.append(robustness_grid(fits, first.case))
-    notes = [*_notes(first, scope), *dict.fromkeys(fits.notes)]
-    return Report("registration", TITLE, rows, describe_machine(), notes, grids)
+        row, grid = robustness_sweep(fits, first)
+        rows, grids = [*rows, row], [*grids, grid]
+    return [*lod_rows(first), time_row(first), *rows], grids
 
 
 def _comparisons(

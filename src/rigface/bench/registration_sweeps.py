@@ -4,15 +4,13 @@ from dataclasses import replace
 
 from rigface.bench.registration_data import BenchScan
 from rigface.bench.registration_fits import Fits, FittedCase
+from rigface.bench.robustness import promised, try_variant
 from rigface.bench.scan_variants import all_variants
-from rigface.bench.table import Grid, format_number
-from rigface.errors import RigfaceError
+from rigface.bench.table import Grid, Row, format_number
 from rigface.export.pruning import measure_pruning
 from rigface.fit.registration import BINDING, MIXTURE, TAU
 from rigface.fit.rig_asset import baked_asset
-from rigface.fit.scan import ScanConfig, fit_scan
-from rigface.metrics.distance import scan_to_mesh
-from rigface.metrics.outer import outer_surface
+from rigface.fit.scan import ScanConfig
 
 ABLATION = {
     "fixed weights": TAU,
@@ -74,23 +72,21 @@ def regions_grid(fitted: FittedCase) -> Grid:
     )
 
 
-def robustness_grid(fits: Fits, case: BenchScan) -> Grid:
+def robustness_sweep(fits: Fits, first: FittedCase) -> tuple[Row, Grid]:
     """Every spoiled version of the scan, measured against the clean region."""
-    outer, rows = None, []
+    case, clean = first.case, first.errors.mean
+    rows, broken = [], 0
     for variant in all_variants(case):
-        try:
-            result = fit_scan(variant.scan)
-        except RigfaceError as error:
-            rows.append((variant.name, "", "", "", f"exit {error.exit_code}: {error}"[:100]))
-            continue
-        outer = outer or outer_surface(result.template)
-        vertices = variant.in_metres(result.vertices_in_scan, case)
-        errors = scan_to_mesh(variant.region(case), outer, vertices)
-        fits.say(f"{variant.name}: {errors.mean:.3f} mm")
-        numbers = (errors.mean, errors.p95, 100 * errors.coverage)
-        rows.append((variant.name, *map(format_number, numbers), result.reason or "ok"))
-    header = ("variant", "mean mm", "p95 mm", "coverage %", "verdict")
-    return Grid(f"Robustness, {case.name}", header, rows)
+        outcome = try_variant(variant, case)
+        fits.say(f"{outcome.name}: {outcome.mean:.3f} mm {outcome.failure or ''}".rstrip())
+        broken += not outcome.kept(clean)
+        numbers = (outcome.mean, outcome.p95, 100 * outcome.coverage, outcome.seconds)
+        verdict = outcome.failure or ("ok" if outcome.kept(clean) else "silently bad")
+        rows.append((outcome.name, *map(format_number, numbers), verdict[:100]))
+    header = ("variant", "mean mm", "p95 mm", "coverage %", "s", "verdict")
+    title = f"Robustness, {case.name}: {clean:.3f} mm clean, {promised(clean):.3f} mm promised"
+    row = Row("spoiled scans with a bad fit that is not named", case.name, broken, "", 0)
+    return row, Grid(title, header, rows)
 
 
 def _closeness(fitted: FittedCase) -> tuple[float, float]:

@@ -121,6 +121,7 @@ def describe(summary: dict[str, Any], out: Path) -> str:
     lines = [
         f"error of the fit in mm: {figures}",
         f"unit of the scan: {unit['name']} ({unit['how']})",
+        *(f"note: {text}" for text in summary.get("input", {}).get("notes", ())),
         *(f"warning: {text}" for text in summary["warnings"]),
         *(
             f"{out / name}  {what}"

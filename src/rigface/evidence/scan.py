@@ -22,7 +22,7 @@ class Scan:
     colors: Float[np.ndarray, "verts 3"] | None = None
     source: Path | None = None
     notes: tuple[str, ...] = ()
-    """What the reader repaired or ignored, for the warnings of the result."""
+    """What the reader repaired or ignored."""
 
     @property
     def is_point_cloud(self) -> bool:

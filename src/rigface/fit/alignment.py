@@ -13,9 +13,6 @@ from rigface.rig.template import Template
 
 _DIRECTIONS = 64
 """Fewer than a metric needs: only the bulk of hidden surface must go."""
-UNITS = {"mm": 1e-3, "cm": 1e-2, "m": 1.0, "inch": 0.0254}
-HUMAN_SIZES = (0.72, 1.40)
-"""Face size over the template's (a slender teenager's): small children to large adults."""
 
 
 @dataclass(frozen=True)
@@ -53,11 +50,3 @@ def _shown(scan: Scan, points: np.ndarray, normals: np.ndarray) -> np.ndarray:
     seen = seen_from_outside(mesh, points, normals, directions=_DIRECTIONS)
     # A scan that hides most of itself is a tangle of outliers: visibility says nothing there.
     return seen if seen.mean() > 0.3 else np.ones(len(points), dtype=bool)
-
-
-def decide_unit(per_metre: float) -> str | None:
-    """The unit in which a face of `per_metre` scan units per template metre is human-sized."""
-    for name, metres in UNITS.items():
-        if HUMAN_SIZES[0] <= per_metre * metres <= HUMAN_SIZES[1]:
-            return name
-    return None

@@ -21,15 +21,15 @@ from rigface.errors import InputError
 from rigface.evidence.landmarks import Landmarks
 from rigface.fit.finding.face_target import FaceTarget, face_target
 from rigface.fit.finding.poses import CORNERS
-from rigface.fit.finding.prepare import pca_normals, prepare_points, scan_size
+from rigface.fit.finding.prepare import prepare_points, scan_size
 from rigface.fit.finding.refine import QUICK, THOROUGH, Effort, Refined, refine
 from rigface.fit.finding.search import candidates, level_clouds, propose, scale_levels
-from rigface.fit.finding.unit import UnitDecision, decide_unit
 from rigface.fit.finding.verify import ACCEPTED, Findings, examine
+from rigface.geometry.normals import plane_normals
 from rigface.geometry.similarity import Similarity, align_points
 from rigface.rig.template import Template
 
-__all__ = ["FacePose", "UnitDecision", "decide_unit", "find_face", "prepare_points"]
+__all__ = ["FacePose", "find_face", "prepare_points"]
 
 _CANDIDATES = 14
 _POLISHED = 3
@@ -93,7 +93,7 @@ def find_face(
     """
     points = np.asarray(points, float)
     if normals is None:
-        normals = pca_normals(points)
+        normals = plane_normals(points)
     target = face_target(template)
     centre, unit = np.median(points, axis=0), scan_size(points)
     normalised = (points - centre) / unit

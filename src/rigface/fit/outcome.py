@@ -9,7 +9,8 @@ from jaxtyping import Float
 
 from rigface.evidence.scan import Scan
 from rigface.fit.parts import Head, contact_counts
-from rigface.fit.result import ScanUnit
+from rigface.fit.unit import ScanUnit
+from rigface.geometry.intersections import self_intersections
 from rigface.geometry.mesh import Mesh
 from rigface.geometry.similarity import Similarity
 from rigface.metrics.distance import ErrorSamples, points_to_mesh, scan_to_mesh, vertex_errors
@@ -22,6 +23,8 @@ from rigface.rig.template import Template
 MIN_COVERAGE = 0.95
 MAX_MEAN_MM = 1.0
 MAX_FLIPPED = 0.005
+MAX_CROSSINGS = 10
+"""Pairs of triangles of the outer face that may cross each other; elsewhere they only warn."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +80,7 @@ def measure(
             "flipped": quality.flipped_share,
             "flipped_triangles": quality.flipped,
             "self_intersections": quality.self_intersections,
+            "face_intersections": len(self_intersections(head.vertices, level0.face_faces)),
             **contacts,
         },
     )
@@ -94,7 +98,7 @@ def refined(
     return np.concatenate([operator @ vertices[:count], vertices[count:]])
 
 
-def judge(measured: Measured, unit: ScanUnit, scan: Scan) -> Verdict:
+def judge(measured: Measured, unit: ScanUnit) -> Verdict:
     """The quality gate, and what a user should know although the fit passed."""
     errors, quality = measured.errors, measured.quality
     reason = None
@@ -113,7 +117,12 @@ def judge(measured: Measured, unit: ScanUnit, scan: Scan) -> Verdict:
         )
     elif quality["flipped"] > MAX_FLIPPED:
         reason = f"{quality['flipped']:.2%} of the triangles are turned over; the mesh is folded"
-    warnings = list(scan.notes)
+    elif quality["face_intersections"] > MAX_CROSSINGS:
+        reason = (
+            f"{quality['face_intersections']} pairs of triangles of the face cross each other (at "
+            f"most {MAX_CROSSINGS} are tolerated); the mesh is folded"
+        )
+    warnings = []
     if unit.name == "arbitrary":
         warnings.append(
             f"unit unknown: {unit.how}. Millimetres below assume a head of average size; give "

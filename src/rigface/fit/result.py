@@ -10,20 +10,12 @@ from torch import Tensor
 
 from rigface.fit.parts import Head
 from rigface.fit.stages import StageReport
+from rigface.fit.unit import ScanUnit
 from rigface.geometry.similarity import Similarity
 from rigface.metrics.distance import ErrorSamples
 from rigface.models.posed import PosedModel
 from rigface.rig.rig import Rig
 from rigface.rig.template import Template
-
-
-@dataclass(frozen=True)
-class ScanUnit:
-    """The unit of the scan and how it was found."""
-
-    name: str
-    metres_per_unit: float
-    how: str
 
 
 @dataclass(frozen=True)
@@ -76,6 +68,8 @@ class ScanResult:
     seconds: Mapping[str, float] = field(default_factory=dict)
     expression: Mapping[str, float] = field(default_factory=dict)
     """Fitted ARKit weights above 0.01, if they were fitted."""
+    notes: tuple[str, ...] = ()
+    """What the reader repaired or ignored in the file."""
 
     @property
     def vertices(self) -> Float[np.ndarray, "verts 3"]:

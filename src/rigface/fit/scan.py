@@ -8,19 +8,20 @@ from typing import Literal
 import numpy as np
 import torch
 
-from rigface.errors import InputError
 from rigface.evidence.landmarks import Landmarks
 from rigface.evidence.scan import Scan
-from rigface.fit.alignment import UNITS, Alignment, align, decide_unit, known
+from rigface.fit.alignment import Alignment, align, known
+from rigface.fit.clean import CleanScan, clean
 from rigface.fit.matching import Matcher, SkinTopology
 from rigface.fit.models import FitModels, build_models
 from rigface.fit.outcome import judge, measure
 from rigface.fit.paper import register_paper
 from rigface.fit.parts import assemble_head
 from rigface.fit.registration import Registration, RegistrationSettings, detail_layer, register
-from rigface.fit.result import ScanResult, ScanUnit
+from rigface.fit.result import ScanResult
 from rigface.fit.rig_pose import fitted_rig
 from rigface.fit.target import ScanTarget, prepare_target
+from rigface.fit.unit import decide_unit
 from rigface.geometry.similarity import Similarity, align_points
 from rigface.progress import NullProgress, Progress
 from rigface.rig.template import Template
@@ -56,29 +57,26 @@ def fit_scan(
 
     `start` (scan_from_model, metres of the template head) replaces the search for the face.
 
-    Raises InputError if no face is found. A fit that misses its own quality gate is returned with
-    `ok` False and the reason.
+    Raises InputError if no face is found, or next to nothing of it can be seen. A fit that misses
+    its own quality gate is returned with `ok` False and the reason.
     """
     watch = NullProgress() if progress is None else progress
     template = load_template()
     with watch.stage("find"):
-        found = align(scan, template, landmarks, config.seed) if start is None else known(start)
+        surface = clean(scan)
+        found = (
+            align(surface.scan, template, landmarks, config.seed) if start is None else known(start)
+        )
         scan_from_fit = found.scan_from_model
     with watch.stage("prepare"):
         models = build_models(template, config.model, config.gaussians, config.expression == "fit")
         target = prepare_target(
-            scan, scan_from_fit.inverse(), template, config.samples, config.seed
+            surface.scan, scan_from_fit.inverse(), template, config.samples, config.seed
         )
-        if len(target.points) < 300:
-            raise InputError(
-                f"Only {len(target.points)} points of the scan lie near the face that was found "
-                "and can be seen from outside; at least 300 are needed. Check that the file holds "
-                "a face and not only its inside."
-            )
     with watch.stage("fit"), one_thread():
         fitted = _register(template, models, target, config, watch)
     with watch.stage("measure"):
-        result = _result(scan, config, template, models, fitted, found, watch)
+        result = _result(scan, surface, config, template, models, fitted, found, watch)
     return replace(result, seconds=watch.seconds)
 
 
@@ -114,6 +112,7 @@ def _register(
 
 def _result(
     scan: Scan,
+    surface: CleanScan,
     config: ScanConfig,
     template: Template,
     models: FitModels,
@@ -122,7 +121,7 @@ def _result(
     watch: Progress,
 ) -> ScanResult:
     skin, scan_from_fit = fitted.vertices, found.scan_from_model
-    unit = _unit(template, skin, scan_from_fit, config.unit)
+    unit = decide_unit(_per_metre(template, skin, scan_from_fit), config.unit)
     fit_from_inner = fitted.fit_from_inner()
     metric = fit_from_inner.scale * scan_from_fit.scale * unit.metres_per_unit
     metric_from_inner = Similarity(metric, np.eye(3), np.zeros(3))
@@ -139,7 +138,7 @@ def _result(
         {side: ball.moved(head_from_fit) for side, ball in eyeballs.items()},
     )
     measured = measure(
-        scan,
+        surface.scan,
         template,
         head,
         scan_from_model,
@@ -148,7 +147,9 @@ def _result(
         config.lod,
         config.seed,
     )
-    verdict = judge(measured, unit, scan)
+    vertex_error = np.full(len(scan.vertices), np.nan)
+    vertex_error[surface.kept] = measured.vertex_error_mm
+    verdict = judge(measured, unit)
     settings = {**asdict(config), "face_score": found.score}
     return ScanResult(
         source=str(scan.source or "scan"),
@@ -161,11 +162,12 @@ def _result(
         scan_from_model=scan_from_model,
         unit=unit,
         errors=measured.errors,
-        vertex_error_mm=measured.vertex_error_mm,
+        vertex_error_mm=vertex_error,
         quality=measured.quality,
         ok=verdict.reason is None,
         reason=verdict.reason,
         warnings=verdict.warnings,
+        notes=surface.scan.notes,
         stages=fitted.reports,
         settings=settings,
         scan_vertices=scan.vertices,
@@ -176,19 +178,11 @@ def _result(
     )
 
 
-def _unit(template: Template, skin: np.ndarray, scan_from_fit: Similarity, asked: str) -> ScanUnit:
-    """Scan units per metre of template head, compared with the sizes that heads have."""
+def _per_metre(template: Template, skin: np.ndarray, scan_from_fit: Similarity) -> float:
+    """Scan units per metre of the template's face."""
     face = template.regions["face"][: len(skin)]
     fit_from_template = align_points(template.mesh.vertices[: len(skin)][face], skin[face])
-    per_metre = scan_from_fit.scale * fit_from_template.scale
-    if asked != "auto":
-        return ScanUnit(asked, UNITS[asked], "given by the user")
-    unit = decide_unit(per_metre)
-    if unit is not None:
-        how = f"from the size of the face, {per_metre * UNITS[unit]:.2f} of the template's"
-        return ScanUnit(unit, UNITS[unit], how)
-    how = "no unit makes this a human face; its scale is taken from the template head"
-    return ScanUnit("arbitrary", 1 / per_metre, how)
+    return scan_from_fit.scale * fit_from_template.scale
 
 
 def _nose_tip(scan_from_fit: Similarity, template: Template) -> np.ndarray:

@@ -7,15 +7,19 @@ import torch
 from jaxtyping import Float
 from scipy.spatial import cKDTree
 
+from rigface.errors import InputError
 from rigface.evidence.scan import Scan
+from rigface.fit.clean import pieces
+from rigface.fit.finding.prepare import thin
 from rigface.geometry.mesh import (
     Mesh,
     boundary_edges,
+    face_areas,
     face_normals,
     sample_surface,
     submesh,
-    vertex_normals,
 )
+from rigface.geometry.normals import agreed_signs, calm_normals, plane_normals, unit
 from rigface.geometry.similarity import Similarity
 from rigface.geometry.surface import Surface
 from rigface.geometry.visibility import seen_from_outside, seen_points
@@ -25,6 +29,12 @@ REACH = 0.125
 """Scan parts farther than this from the face centre (metres) never take part in a fit."""
 FACE_CENTRE = np.array([0.0, -0.035, 0.01])
 """Between nose and mouth, in the template's frame."""
+FEWEST = 300
+"""Points of a cloud that must lie there."""
+_CRUMB = 0.01
+"""Connected pieces with less than this share of the faces there are dropped."""
+_PLANE = 0.003
+"""The normal of a cloud point is that of its neighbours within this radius (metres)."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +47,7 @@ class ScanTarget:
     points: Float[np.ndarray, "samples 3"]
     normals: Float[np.ndarray, "samples 3"]
     """Outward unit normals."""
-    area: float
+    areas: Float[np.ndarray, " samples"]
     """Surface that each sample stands for, m^2."""
     mesh: Mesh | None
     """The visible part of a mesh scan near the face, outward winding; None for a point cloud."""
@@ -53,19 +63,18 @@ class ScanTarget:
     ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Closest scan place: position, outward normal, and whether it is inside the surface."""
         if self.surface is None or self.mesh is None:
-            distance, index = self.tree.query(queries)
+            _, index = self.tree.query(queries)
             offset = queries - self.points[index]
             normal = self.normals[index]
             lateral = np.linalg.norm(
                 offset - (offset * normal).sum(-1, keepdims=True) * normal, axis=-1
             )
-            return self.points[index], normal, lateral < 3 * np.sqrt(self.area)
+            return self.points[index], normal, lateral < 3 * np.sqrt(self.areas[index])
         found = self.surface.closest(torch.from_numpy(queries))
         corners = self.mesh.faces[found.face.numpy()]
         bary = found.bary.numpy()
         assert self.vertex_normals is not None and self.border is not None
-        normal = np.einsum("nc,ncd->nd", bary, self.vertex_normals[corners])
-        normal /= np.maximum(np.linalg.norm(normal, axis=-1, keepdims=True), 1e-12)
+        normal = unit(np.einsum("nc,ncd->nd", bary, self.vertex_normals[corners]))
         inside = ~(
             np.all(self.border[corners] & (bary > 1e-4), axis=-1)
             | np.any(bary < 1e-6, axis=-1) & np.all(self.border[corners] | (bary < 1e-6), axis=-1)
@@ -76,98 +85,98 @@ class ScanTarget:
 def prepare_target(
     scan: Scan, model_from_scan: Similarity, template: Template, samples: int = 8000, seed: int = 0
 ) -> ScanTarget:
-    """Cut the scan to the neighbourhood of the face and to what is seen from outside."""
+    """Cut the scan to the neighbourhood of the face and to what is seen from outside.
+
+    Raises InputError if next to nothing is left.
+    """
     vertices = model_from_scan.apply(scan.vertices)
     if scan.faces is None:
         return _cloud_target(vertices, template, samples, seed)
-    near = np.linalg.norm(vertices - FACE_CENTRE, axis=-1) < REACH
-    mesh = Mesh(vertices, scan.faces)
-    close = near[scan.faces].all(axis=1)
-    centroids = vertices[scan.faces[close]].mean(axis=1)
-    normals = face_normals(vertices, scan.faces[close])
-    seen = seen_from_outside(mesh, centroids, normals)
-    visible = np.flatnonzero(close)[seen]
-    part, _ = submesh(mesh, visible)
-    part = _largest_pieces(part)
+    part = _visible_part(Mesh(vertices, scan.faces))
     part = _outward(part, template)
-    smooth = vertex_normals(part.vertices, part.faces)
+    smooth, _ = calm_normals(part.vertices, part.faces)
     points, face = sample_surface(part.vertices, part.faces, samples, seed)
     border = np.zeros(len(part.vertices), dtype=bool)
     border[boundary_edges(part.faces).ravel()] = True
     surface = Surface(torch.from_numpy(part.vertices), torch.from_numpy(part.faces))
-    found = surface.closest(torch.from_numpy(points))
-    sample_normals = np.einsum(
-        "nc,ncd->nd", found.bary.numpy(), smooth[part.faces[found.face.numpy()]]
+    bary = surface.closest(torch.from_numpy(points))
+    corners = part.faces[bary.face.numpy()]
+    normals = unit(np.einsum("nc,ncd->nd", bary.bary.numpy(), smooth[corners]))
+    area = face_areas(part.vertices, part.faces).sum() / samples
+    return ScanTarget(
+        points,
+        normals,
+        np.full(samples, area),
+        part,
+        surface,
+        smooth,
+        border,
+        cKDTree(points),
     )
-    sample_normals /= np.maximum(np.linalg.norm(sample_normals, axis=-1, keepdims=True), 1e-12)
-    area = float(
-        0.5
-        * np.linalg.norm(
-            np.cross(
-                part.vertices[part.faces[:, 1]] - part.vertices[part.faces[:, 0]],
-                part.vertices[part.faces[:, 2]] - part.vertices[part.faces[:, 0]],
-            ),
-            axis=-1,
-        ).sum()
-        / samples
-    )
-    return ScanTarget(points, sample_normals, area, part, surface, smooth, border, cKDTree(points))
+
+
+def _visible_part(mesh: Mesh) -> Mesh:
+    near = np.linalg.norm(mesh.vertices - FACE_CENTRE, axis=-1) < REACH
+    close = np.flatnonzero(near[mesh.faces].all(axis=1))
+    corners = mesh.faces[close]
+    centroids = mesh.vertices[corners].mean(axis=1)
+    normals = face_normals(mesh.vertices, corners)
+    visible = close[seen_from_outside(mesh, centroids, normals)] if len(close) else close
+    if not len(visible):
+        raise _too_little(0)
+    part, _ = submesh(mesh, visible)
+    piece = pieces(part.faces)
+    large = np.bincount(piece)[piece] >= _CRUMB * len(piece)
+    return part if large.all() or not large.any() else submesh(part, large)[0]
 
 
 def _cloud_target(vertices: np.ndarray, template: Template, samples: int, seed: int) -> ScanTarget:
     near = np.linalg.norm(vertices - FACE_CENTRE, axis=-1) < REACH
-    points = vertices[near]
-    points = points[seen_points(points)]
+    seen = vertices[near][seen_points(vertices, asked=near)]
+    if len(seen) < FEWEST:
+        raise _too_little(len(seen))
+    chosen = thin(seen, samples, seed)
+    normals = plane_normals(seen, _plane_neighbours(seen), chosen)
+    points = seen[chosen]
+    hint = (normals * _template_normals(points, template)).sum(-1)
+    normals = normals * agreed_signs(points, normals, hint)[:, None]
     tree = cKDTree(points)
-    distance, neighbours = tree.query(points, k=16)
-    kept = distance[:, 8] < 4 * np.median(distance[:, 8])
-    centred = points[neighbours] - points[neighbours].mean(axis=1, keepdims=True)
-    _, vectors = np.linalg.eigh(centred.transpose(0, 2, 1) @ centred)
-    normals = vectors[:, :, 0]
-    reference = _template_normals(points, template)
-    normals *= np.where((normals * reference).sum(-1) < 0, -1.0, 1.0)[:, None]
-    points, normals = points[kept], normals[kept]
-    if len(points) > samples:
-        pick = np.random.default_rng(seed).permutation(len(points))[:samples]
-        points, normals = points[pick], normals[pick]
-    tree = cKDTree(points)
-    spacing = np.median(tree.query(points, k=7)[0][:, 6])
-    return ScanTarget(points, normals, float(np.pi * spacing**2 / 6), None, None, None, None, tree)
+    spacing = tree.query(points, k=7)[0][:, 6]
+    areas = np.pi * np.minimum(spacing, 2 * np.median(spacing)) ** 2 / 6
+    return ScanTarget(points, normals, areas, None, None, None, None, tree)
+
+
+def _plane_neighbours(points: np.ndarray) -> int:
+    """As many as lie within `_PLANE` on a surface of this density: enough against noise."""
+    distance = cKDTree(points).query(points, k=9)[0][:, 8]
+    per_area = 8 / (np.pi * np.median(distance) ** 2)
+    return int(np.clip(np.pi * _PLANE**2 * per_area, 12, 128))
+
+
+def _too_little(count: int) -> InputError:
+    return InputError(
+        f"Only {count} points of the scan lie near the face that was found and can be seen from "
+        f"outside; at least {FEWEST} are needed. Check that the file holds a face and not only "
+        "its inside."
+    )
 
 
 def _outward(part: Mesh, template: Template) -> Mesh:
-    """Turn the winding round if most of the surface looks into the head."""
+    """Turn the winding of those pieces round that mostly look into the head."""
     centroids = part.vertices[part.faces].mean(axis=1)
     reference = _template_normals(centroids, template)
-    agreement = (face_normals(part.vertices, part.faces) * reference).sum(-1)
-    if np.mean(agreement > 0) < 0.5:
-        return Mesh(part.vertices, np.ascontiguousarray(part.faces[:, ::-1]))
-    return part
+    cosine = (face_normals(part.vertices, part.faces) * reference).sum(-1)
+    piece = pieces(part.faces)
+    inward = (np.bincount(piece, np.sign(cosine)) < 0)[piece]
+    faces = part.faces.copy()
+    faces[inward] = faces[inward, ::-1]
+    return Mesh(part.vertices, faces)
 
 
 def _template_normals(points: np.ndarray, template: Template) -> np.ndarray:
     skin = template.parts["skin"]
     vertices = template.mesh.vertices[skin.vertices]
     faces = template.mesh.faces[skin.faces]
-    outer = template.regions["outer"][skin.vertices] if "outer" in template.regions else None
-    if outer is not None:
-        faces = faces[outer[faces].all(axis=1)]
-    found = Surface(
-        torch.from_numpy(np.ascontiguousarray(vertices)),
-        torch.from_numpy(np.ascontiguousarray(faces)),
-    ).closest(torch.from_numpy(points))
-    return face_normals(vertices, faces)[found.face.numpy()]
-
-
-def _largest_pieces(mesh: Mesh, share: float = 0.01) -> Mesh:
-    """Drop crumbs: connected pieces with less than `share` of the faces."""
-    import scipy.sparse as sp
-    from scipy.sparse.csgraph import connected_components
-
-    faces = mesh.faces
-    index = (np.concatenate([faces[:, 0], faces[:, 1]]), np.concatenate([faces[:, 1], faces[:, 2]]))
-    graph = sp.coo_matrix((np.ones(len(index[0])), index), shape=(len(mesh.vertices),) * 2)
-    _, label = connected_components(graph, directed=False)
-    count = np.bincount(label[faces[:, 0]], minlength=label.max() + 1)
-    keep = count[label[faces[:, 0]]] >= share * len(faces)
-    return submesh(mesh, keep)[0] if not keep.all() else mesh
+    faces = faces[template.regions["outer"][skin.vertices][faces].all(axis=1)]
+    surface = Surface(torch.from_numpy(vertices), torch.from_numpy(faces))
+    return face_normals(vertices, faces)[surface.closest(torch.from_numpy(points)).face.numpy()]

@@ -68,7 +68,7 @@ def face_region_of_points(
 ) -> FaceRegion:
     """The same for a point cloud in metres: its own points, with `seen_points` as the test."""
     inside = np.linalg.norm(points - nose_tip, axis=1) <= radius
-    seen = seen_points(points)[inside]
+    seen = seen_points(points, asked=inside)
     hidden = float(1 - seen.mean()) if len(seen) else 0.0
     return FaceRegion(points[inside][seen], None, nose_tip, radius, hidden)
 

@@ -71,7 +71,7 @@ def result_numbers(result: ScanResult, pruning_mm: float | None, watch: Progress
         "ok": result.ok,
         "reason": result.reason,
         "rigface": version("rigface"),
-        "input": {"path": result.source},
+        "input": {"path": result.source, "notes": list(result.notes)},
         "unit": {
             "name": result.unit.name,
             "metres_per_unit": result.unit.metres_per_unit,

@@ -31,7 +31,11 @@ SCHEMA: dict[str, Any] = {
         "ok": {"type": "boolean"},
         "reason": {"type": ["string", "null"]},
         "rigface": _TEXT,
-        "input": {"type": "object", "required": ["path"], "properties": {"path": _TEXT}},
+        "input": {
+            "type": "object",
+            "required": ["path"],
+            "properties": {"path": _TEXT, "notes": {"type": "array", "items": _TEXT}},
+        },
         "unit": {
             "type": "object",
             "required": ["name", "metres_per_unit", "how"],

@@ -6,6 +6,7 @@ from scipy.spatial import cKDTree
 
 from rigface.errors import InputError
 from rigface.evidence.scan import Scan
+from rigface.geometry.normals import calm_normals, plane_normals, unit
 
 _NEIGHBOURS = 12
 _FEWEST_POINTS = 200
@@ -19,8 +20,8 @@ def prepare_points(
     """Points, unit normals (sign unknown) and area weights (mean 1), in the scan's unit and frame.
 
     Meshes are sampled uniformly by area after triangles that hang on displaced vertices are
-    dropped; point clouds are thinned to an even spacing and get PCA normals. Isolated points
-    are dropped from both. Raises InputError when too little is left.
+    dropped; point clouds are thinned to an even spacing and get normals of local planes. Isolated
+    points are dropped from both. Raises InputError when too little is left.
     """
     if scan.faces is not None and len(scan.faces):
         cloud, cloud_normals = _sample_mesh(scan.vertices, _sound_faces(scan), count, seed)
@@ -37,7 +38,7 @@ def prepare_points(
         )
     points = cloud[chosen]
     if cloud_normals is None:
-        return points, pca_normals(points), _area_weights(points)
+        return points, plane_normals(points), _area_weights(points)
     return points, cloud_normals[chosen], _area_weights(points)
 
 
@@ -66,17 +67,6 @@ def isolated(points: Float[np.ndarray, "points 3"]) -> np.ndarray:
     spread = np.linalg.eigvalsh(np.einsum("nki,nkj->nij", near, near))
     thick = spread[:, 0] > 0.12 * spread[:, 1]
     return lonely | (thick & (reach > 1.8 * typical)) | (reach > 12 * typical)
-
-
-def pca_normals(
-    points: Float[np.ndarray, "points 3"], neighbours: int = 14
-) -> Float[np.ndarray, "points 3"]:
-    """Unit normals by local PCA; their sign is arbitrary."""
-    _, index = cKDTree(points).query(points, k=min(neighbours, len(points)))
-    near = points[index]
-    near = near - near.mean(1, keepdims=True)
-    _, axes = np.linalg.eigh(np.einsum("nki,nkj->nij", near, near))
-    return axes[:, :, 0]
 
 
 def thin(points: Float[np.ndarray, "points 3"], count: int, seed: int) -> np.ndarray:
@@ -138,7 +128,8 @@ def _sound_faces(scan: Scan) -> np.ndarray:
 def _sample_mesh(
     vertices: np.ndarray, faces: np.ndarray, count: int, seed: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Area-uniform points (systematic, so more even than independent draws) and face normals."""
+    """Area-uniform points (systematic, so more even than independent draws) and face normals,
+    those of a noisy mesh averaged."""
     a, b, c = (vertices[faces[:, corner]].astype(np.float64) for corner in range(3))
     cross = np.cross(b - a, c - a)
     area = np.linalg.norm(cross, axis=1)
@@ -150,7 +141,8 @@ def _sample_mesh(
     face = np.minimum(face, len(faces) - 1)
     root, second = np.sqrt(rng.random(count))[:, None], rng.random(count)[:, None]
     points = a[face] * (1 - root) + b[face] * root * (1 - second) + c[face] * root * second
-    return points, cross[face] / np.maximum(area[face, None], 1e-300)
+    smooth, passes = calm_normals(vertices, faces)
+    return points, unit(smooth[faces[face]].sum(axis=1) if passes else cross[face])
 
 
 def _area_weights(points: np.ndarray) -> np.ndarray:
