@@ -15,13 +15,12 @@ from torch import Tensor
 
 from rigface.bench.registration_setup import Prepared, RecordingMatcher, skin_of
 from rigface.fit.matching import MatchRule
-from rigface.fit.registration import lip_gap
 from rigface.fit.stages import Wavelengths, box_for, prior_for
 from rigface.models.posed import PosedModel
 from rigface.solve.adam import Adam, adam
 from rigface.terms.prior import ParameterPrior
 from rigface.terms.smoothness import DeformationEnergy
-from rigface.terms.term import VertexTerm
+from rigface.terms.term import OneSidedTerm, VertexTerm
 
 RATES = (0.03, 0.01, 0.1, 0.003, 0.3)
 """In sigmas of the parameter table per step; the likeliest first: no other may take longer."""
@@ -125,7 +124,7 @@ class _RenewedEnergy:
     model: PosedModel
     matcher: RecordingMatcher
     rule: MatchRule
-    fixed: tuple[VertexTerm, ...]
+    fixed: tuple[VertexTerm | OneSidedTerm, ...]
     prior: ParameterPrior
 
     def value_and_gradient(self, x: Tensor) -> tuple[float, Tensor]:
@@ -184,6 +183,7 @@ def _stage_energy(prepared: Prepared, model: PosedModel) -> _RenewedEnergy:
     rule = matcher.last_rule
     assert rule is not None, "the recipe has to run first"
     soft = Wavelengths(settings.fine_normal, settings.fine_tangent, settings.fine_membrane)
-    deformation = DeformationEnergy(prepared.goal, matcher.faces, prepared.local)
-    fixed = lip_gap(prepared.template), deformation.term(soft.stiffness(rule.sigma))
+    goal = prepared.goal
+    deformation = DeformationEnergy(goal.surface, matcher.faces, goal.local)
+    fixed = (*goal.barriers, deformation.term(soft.stiffness(rule.sigma)))
     return _RenewedEnergy(model, matcher, rule, fixed, prior_for(model, settings.prior))

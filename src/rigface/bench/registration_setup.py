@@ -12,14 +12,12 @@ from rigface.bench.registration_fits import DEFAULT, skin_errors
 from rigface.fit.matching import Matcher, Matches, MatchRule, SkinTopology
 from rigface.fit.models import FitModels, build_models
 from rigface.fit.registration import (
+    Goal,
     Registration,
     RegistrationSettings,
-    carry_inside,
     fit_bones,
     fit_shape,
-    lip_gap,
-    local_stiffness,
-    refine_free_form,
+    free_form_goal,
 )
 from rigface.fit.scan import ScanConfig
 from rigface.fit.target import prepare_target
@@ -51,9 +49,8 @@ class Prepared:
     matcher: RecordingMatcher
     scan_from_fit: Similarity
     shape: Registration
-    goal: Float[np.ndarray, "skin 3"]
+    goal: Goal
     """Free-form surface in the fit frame."""
-    local: Float[np.ndarray, " skin"]
     seconds: float
     """Wall clock of the shape fit and the free form."""
     config: ScanConfig
@@ -68,8 +65,7 @@ class Prepared:
         model = PosedModel.build(self.models.face)
         start = model.table.zeros()
         start[: POSE.size] = self.shape.x[: POSE.size]
-        gap = lip_gap(self.template)
-        return fit_bones(model, self.matcher, start, self.goal, settings, self.local, gap, _unheard)
+        return fit_bones(model, self.matcher, start, self.goal, settings, _unheard)
 
 
 def prepare(case: BenchScan, start: Similarity, config: ScanConfig = DEFAULT) -> Prepared:
@@ -80,12 +76,10 @@ def prepare(case: BenchScan, start: Similarity, config: ScanConfig = DEFAULT) ->
     matcher = RecordingMatcher(SkinTopology.of_template(template), target)
     began = time.perf_counter()
     shape = fit_shape(models.shape, models.closure_names, matcher, _unheard)
-    local = local_stiffness(template, config.registration.soft_features)
-    skin = template.parts["skin"].vertices
-    goal = refine_free_form(template.mesh.vertices[skin], shape, matcher, local)
-    goal = carry_inside(template, shape.vertices, goal)
+    soft = config.registration.soft_features
+    goal = free_form_goal(shape, models.closure_names, template, matcher, soft)
     seconds = time.perf_counter() - began
-    return Prepared(case, template, models, matcher, start, shape, goal, local, seconds, config)
+    return Prepared(case, template, models, matcher, start, shape, goal, seconds, config)
 
 
 def skin_of(registration: Registration) -> Float[np.ndarray, "skin 3"]:

@@ -17,6 +17,8 @@ _CUP_REACH = 0.012
 """Metres from the model's vestibules to scan points inside the nose that deepen them."""
 _CUP_DEPTH = 0.001
 """Metres behind the model's skin from which an unpaired point counts as inside the nose."""
+_NOSE = 0.025
+"""Metres around the middle of the vestibules."""
 _NO_PLANE = GemanMcClure(0.01)
 """A tube's walls say nothing along their normals while the model is a shallow cup."""
 
@@ -92,9 +94,23 @@ class Matcher:
         agree = (normals * self.target.normals).sum(-1) > rule.cosine
         good = (face >= 0) & (found.distance.numpy() < rule.trim) & agree & ~on_rim
         behind = ((self.target.points - found.point.numpy()) * normals).sum(-1) < -_CUP_DEPTH
-        inside = rule.deepen & (face >= 0) & ~good & behind
-        deep = self._deep(moved, np.flatnonzero(inside))
-        return Matches(self, corners, bary, good, deep, *self._look(vertices, rule))
+        hidden = np.flatnonzero((face >= 0) & ~good & behind)
+        deep = self._deep(moved, hidden if rule.deepen else hidden[:0])
+        return Matches(self, corners, bary, good, hidden, deep, *self._look(vertices, rule))
+
+    def inside_nose(
+        self, vertices: Float[np.ndarray, "verts 3"], rule: MatchRule
+    ) -> Float[np.ndarray, "points 3"]:
+        """Scan points behind the skin around the vestibules, those counted as hidden included."""
+        shown = self.target.points[self.match(vertices, rule).hidden]
+        points = np.concatenate([shown, self.target.unseen])
+        middle = vertices[self.cups].mean(axis=(0, 1))
+        points = points[np.linalg.norm(points - middle, axis=1) < _NOSE]
+        assert self._surface is not None
+        found = self._surface.closest(torch.from_numpy(points))
+        normals = face_normals(vertices, self.searched)[found.face.numpy()]
+        depth = ((points - found.point.numpy()) * normals).sum(-1)
+        return points[depth < -_CUP_DEPTH]
 
     def _deep(self, moved: torch.Tensor, candidates: np.ndarray) -> "DeepPairs":
         """Samples behind the skin that only a vestibule of the nose can mean."""
@@ -131,6 +147,8 @@ class Matches:
     corners: Int[np.ndarray, "samples 3"]
     bary: Float[np.ndarray, "samples 3"]
     good: Bool[np.ndarray, " samples"]
+    hidden: Int[np.ndarray, " hidden"]
+    """Samples without a partner that lie behind the model's skin."""
     deep: "DeepPairs"
     place: Float[np.ndarray, "seekers 3"]
     place_normal: Float[np.ndarray, "seekers 3"]

@@ -19,6 +19,7 @@ from rigface.fit.eyeballs import Ball, clearance, lift_off, place_eyeballs
 from rigface.fit.free_form import FreeForm, register_free_form
 from rigface.fit.matching import Matcher, MatchRule
 from rigface.fit.stages import Stage, StageReport, Wavelengths, box_for, prior_for, run_stage
+from rigface.fit.vestibules import deepen_vestibules
 from rigface.geometry.intersections import self_intersections
 from rigface.geometry.similarity import Similarity
 from rigface.models.face_model import FaceModel
@@ -110,6 +111,19 @@ class Registration:
         return {name: weight for name, weight in pairs if weight > 0.01}
 
 
+@dataclass(frozen=True)
+class Goal:
+    """The free-form surface that ASM reproduces, in the fit frame."""
+
+    surface: Float[np.ndarray, "verts 3"]
+    local: Float[np.ndarray, " verts"]
+    """Stiffness of each vertex relative to the rest."""
+    eyeballs: dict[str, Ball]
+    """By side."""
+    barriers: tuple[OneSidedTerm, ...]
+    """Lips against each other, lids against eyeballs."""
+
+
 Report = Callable[[float, str], None]
 
 
@@ -160,16 +174,15 @@ def fit_bones(
     model: PosedModel,
     matcher: Matcher,
     start: Float[Tensor, " params"],
-    goal: Float[np.ndarray, "verts 3"],
+    goal: Goal,
     settings: RegistrationSettings,
-    local: Float[np.ndarray, " verts"],
-    barriers: tuple[OneSidedTerm, ...],
     report: Report,
 ) -> Registration:
     """ASM towards the free-form surface by its bones, then with all variables onto the scan."""
-    deformation = DeformationEnergy(goal, matcher.faces, local)
-    weights = np.where(np.isin(np.arange(len(goal)), matcher.looking), 1.0, 0.1)
-    close = VertexTargetTerm(goal, weights, 0.5 * MM)
+    surface, barriers = goal.surface, goal.barriers
+    deformation = DeformationEnergy(surface, matcher.faces, goal.local)
+    weights = np.where(np.isin(np.arange(len(surface)), matcher.looking), 1.0, 0.1)
+    close = VertexTargetTerm(surface, weights, 0.5 * MM)
     tau = tuple(name for name in settings.free if name in TAU)
     smooth = deformation.term(Wavelengths(0.004, 0.006).stiffness(1 * MM))
     problem = Energy(model, [close, smooth], [prior_for(model, settings.prior)])
@@ -197,7 +210,7 @@ def fit_bones(
         if len(crossing) == 0:
             break
         wider = tuple(_wider(term, attempt * 0.15 * MM) for term in barriers)
-        held = (hold_around(crossing, matcher.searched, goal, 0.4 * MM / attempt),)
+        held = (hold_around(crossing, matcher.searched, surface, 0.4 * MM / attempt),)
         x, done = run_stage(model, matcher, repair, fitted.x, deformation, wider, held, report)
         fitted = Registration(model, x, (*fitted.reports, done))
     return fitted
@@ -239,24 +252,40 @@ def register(
     first = fit_shape(shape, shape_names, matcher, report)
     if isinstance(face, LinearModel):
         return fit_linear(first, matcher, report)
-    local = local_stiffness(template, settings.soft_features)
-    skin = template.parts["skin"].vertices
+    goal = free_form_goal(first, shape_names, template, matcher, settings.soft_features)
     closure = first.x[first.model.table.slices["expression"]]
-    weights = dict(zip(shape_names, closure.tolist(), strict=True))
-    blinks = {name: weights[name] for name in BLINK}
-    reference = template.mesh.vertices[skin] + _closed(template, blinks)
-    goal = refine_free_form(reference, first, matcher, local)
-    goal = carry_inside(template, first.vertices, goal)
     model = PosedModel.build(face)
     start = model.table.zeros()
     start[: POSE.size] = first.x[: POSE.size]
     if "expression" in face.table:
         start[model.table.slices["expression"]] = closure
-    balls = place_eyeballs(template, goal, matcher.target.points, blinks)
-    goal = lift_off(template, goal, balls)
+    last = fit_bones(model, matcher, start, goal, settings, report)
+    reports = first.reports + last.reports
+    detail = deepen_nose(last.vertices, matcher)
+    return Registration(model, last.x, reports, closure, detail, goal.eyeballs)
+
+
+def free_form_goal(
+    first: Registration,
+    names: tuple[str, ...],
+    template: Template,
+    matcher: Matcher,
+    soft: float = RegistrationSettings().soft_features,
+) -> Goal:
+    """Free form from a shape fit whose expression weights are called `names`, with what hangs on
+    it: sockets, eyeballs, barriers."""
+    local = local_stiffness(template, soft)
+    weights = first.x[first.model.table.slices["expression"]]
+    by_name = dict(zip(names, weights.tolist(), strict=True))
+    blinks = {name: by_name[name] for name in BLINK}
+    skin = template.parts["skin"].vertices
+    reference = template.mesh.vertices[skin] + _closed(template, blinks)
+    surface = refine_free_form(reference, first, matcher, local)
+    surface = carry_inside(template, first.vertices, surface)
+    balls = place_eyeballs(template, surface, matcher.target.points, blinks)
+    surface = lift_off(template, surface, balls)
     barriers = (lip_gap(template), *clearance(template, balls))
-    last = fit_bones(model, matcher, start, goal, settings, local, barriers, report)
-    return Registration(model, last.x, first.reports + last.reports, closure, eyeballs=balls)
+    return Goal(surface, local, balls, barriers)
 
 
 def _closed(template: Template, weights: Mapping[str, float]) -> Float[np.ndarray, "verts 3"]:
@@ -267,6 +296,24 @@ def _closed(template: Template, weights: Mapping[str, float]) -> Float[np.ndarra
         on_skin = index < len(out)
         out[index[on_skin]] += weight * offset[on_skin]
     return out
+
+
+def deepen_nose(
+    skin: Float[np.ndarray, "verts 3"], matcher: Matcher
+) -> Float[np.ndarray, "verts 3"] | None:
+    """Displacement of the vestibules of the nose where the scan shows deep ones, else None.
+
+    Like the eyeballs they are a part that ASM carries: its weights are too smooth to turn a
+    shallow cup into a tube.
+    """
+    inside = matcher.inside_nose(skin, MatchRule(6 * MM, 0.5))
+    growth = deepen_vestibules(skin, matcher.faces, matcher.cups, inside) - skin
+    if np.abs(growth).max(initial=0.0) < 1 * MM:
+        return None
+    for share in (1.0, 0.8, 0.6, 0.4, 0.2):
+        if len(self_intersections(skin + share * growth, matcher.searched)) == 0:
+            return share * growth
+    return None
 
 
 def fit_linear(first: Registration, matcher: Matcher, report: Report) -> Registration:
@@ -345,7 +392,8 @@ def detail_layer(fitted: Registration, matcher: Matcher) -> Registration:
     schedule = FreeForm(rule, (Wavelengths(0.003, 0.02, 0.01),) * 3, 1.5 * MM)
     base = fitted.vertices
     moved = register_free_form(base, base, matcher, schedule, affine=False)
-    return replace(fitted, detail=moved - base)
+    before = 0.0 if fitted.detail is None else fitted.detail
+    return replace(fitted, detail=before + moved - base)
 
 
 def _run(

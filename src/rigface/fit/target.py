@@ -57,6 +57,9 @@ class ScanTarget:
     """Vertices of `mesh` on an open border: matches there are not trusted."""
     tree: cKDTree
     """Over `points`."""
+    unseen: Float[np.ndarray, "unseen 3"]
+    """Points of a cloud near the face that count as hidden. In narrow cavities a cloud is too
+    sparse for certainty: whoever knows of a cavity may look here."""
 
     def nearest(
         self, queries: Float[np.ndarray, "queries 3"]
@@ -112,6 +115,7 @@ def prepare_target(
         smooth,
         border,
         cKDTree(points),
+        np.zeros((0, 3)),
     )
 
 
@@ -132,7 +136,8 @@ def _visible_part(mesh: Mesh) -> Mesh:
 
 def _cloud_target(vertices: np.ndarray, template: Template, samples: int, seed: int) -> ScanTarget:
     near = np.linalg.norm(vertices - FACE_CENTRE, axis=-1) < REACH
-    seen = vertices[near][seen_points(vertices, asked=near)]
+    shown = seen_points(vertices, asked=near)
+    seen, unseen = vertices[near][shown], vertices[near][~shown]
     if len(seen) < FEWEST:
         raise _too_little(len(seen))
     chosen = thin(seen, samples, seed)
@@ -143,7 +148,7 @@ def _cloud_target(vertices: np.ndarray, template: Template, samples: int, seed: 
     tree = cKDTree(points)
     spacing = tree.query(points, k=7)[0][:, 6]
     areas = np.pi * np.minimum(spacing, 2 * np.median(spacing)) ** 2 / 6
-    return ScanTarget(points, normals, areas, None, None, None, None, tree)
+    return ScanTarget(points, normals, areas, None, None, None, None, tree, unseen)
 
 
 def _plane_neighbours(points: np.ndarray) -> int:
