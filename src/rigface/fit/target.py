@@ -1,6 +1,6 @@
 """A scan made ready to be fitted: visible, oriented, sampled by area, in the model's frame."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -57,7 +57,7 @@ class ScanTarget:
     """Vertices of `mesh` on an open border: matches there are not trusted."""
     tree: cKDTree
     """Over `points`."""
-    unseen: Float[np.ndarray, "unseen 3"]
+    unseen: Float[np.ndarray, "unseen 3"] = field(default_factory=lambda: np.zeros((0, 3)))
     """Points of a cloud near the face that count as hidden. In narrow cavities a cloud is too
     sparse for certainty: whoever knows of a cavity may look here."""
 
@@ -115,7 +115,6 @@ def prepare_target(
         smooth,
         border,
         cKDTree(points),
-        np.zeros((0, 3)),
     )
 
 
