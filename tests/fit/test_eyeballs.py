@@ -40,7 +40,7 @@ def test_without_points_a_ball_stays_with_its_lids():
 
 
 @pytest.mark.parametrize("side", ["L", "R"])
-@pytest.mark.parametrize("depth", [-0.002, 0.001])
+@pytest.mark.parametrize("depth", [-0.002, 0.0005])
 def test_the_front_of_a_ball_is_where_points_show_it(side, depth):
     true = template_ball(side)
     true = Ball(true.centre + [0.0, 0.0, depth], true.radius)
@@ -48,7 +48,7 @@ def test_the_front_of_a_ball_is_where_points_show_it(side, depth):
     found = place_eyeballs(load_template(), skin(), points, {})
     distance = np.linalg.norm(points - found[side].centre, axis=1) - found[side].radius
     before = np.linalg.norm(points - template_ball(side).centre, axis=1) - true.radius
-    assert np.abs(distance).mean() < 1e-4 < 0.2 * np.abs(before).mean()
+    assert np.abs(distance).mean() < 1e-4 < 0.3 * np.abs(before).mean()
     other = "R" if side == "L" else "L"
     np.testing.assert_allclose(found[other].centre, template_ball(other).centre, atol=1e-9)
 

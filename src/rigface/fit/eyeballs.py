@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from scipy.optimize import least_squares
 
+from rigface.fit.lids import closed_rest
 from rigface.geometry.similarity import Similarity, align_points
 from rigface.metrics.mesh_quality import skin_faces_touching
 from rigface.rig.template import Template
@@ -55,10 +56,7 @@ def place_eyeballs(
     """
     face = template.regions["face"][: len(skin)]
     whole = align_points(template.mesh.vertices[: len(skin)][face], skin[face])
-    rest = template.mesh.vertices.copy()
-    for name, weight in closed.items():
-        index, offset = template.expressions.of(name)
-        rest[index] += weight * offset
+    rest = closed_rest(template, closed)
     balls = {}
     for side in "LR":
         rim = np.flatnonzero(template.regions[f"lid_rim.{side}"][: len(skin)])
@@ -67,7 +65,8 @@ def place_eyeballs(
         first = Ball(skin[rim].mean(axis=0) + behind, template.eyeballs[side].radius * whole.scale)
         near = points[np.linalg.norm(points - first.centre, axis=1) < _REACH * first.radius]
         shown = _in_opening(template, skin, side, first, near)
-        balls[side] = _fit_ball(first, near[shown], near[~shown])
+        lids = skin[_lids(template, side)]
+        balls[side] = _fit_ball(first, near[shown], np.concatenate([near[~shown], lids]))
     return balls
 
 
@@ -87,13 +86,16 @@ def lift_off(
 
 def clearance(template: Template, balls: Mapping[str, Ball]) -> list[ClearanceTerm]:
     """Keeps the lids off the balls; sockets stay near where `lift_off` put them."""
-    count = template.parts["skin"].vertices.stop
-    terms = []
-    for side, ball in balls.items():
-        lids = np.unique(skin_faces_touching(template, (f"lid_rim.{side}",)))
-        index = lids[lids < count]
-        terms.append(ClearanceTerm(index, ball.centre, ball.radius + GAP, 0.1 * MM))
-    return terms
+    return [
+        ClearanceTerm(_lids(template, side), ball.centre, ball.radius + GAP, 0.1 * MM)
+        for side, ball in balls.items()
+    ]
+
+
+def _lids(template: Template, side: str) -> Int[np.ndarray, " lids"]:
+    """Skin vertices on the lid margin and next to it."""
+    ids = np.unique(skin_faces_touching(template, (f"lid_rim.{side}",)))
+    return ids[ids < template.parts["skin"].vertices.stop]
 
 
 def _in_opening(
@@ -128,7 +130,11 @@ def _in_polygon(points: np.ndarray, outline: np.ndarray) -> Bool[np.ndarray, " p
 
 
 def _fit_ball(first: Ball, shown: np.ndarray, skin: np.ndarray) -> Ball:
-    """The likeliest ball near `first`: through the points shown, inside the skin around them."""
+    """The likeliest ball near `first`: through the points shown, inside the skin around them.
+
+    Where the two contradict each other, the points shown are lids that the skin took for an open
+    eye: they give in (robust), the skin does not.
+    """
     if len(shown) < _FEWEST:
         return first
 

@@ -1,5 +1,6 @@
 """A blink that closes this head's eyes: the template's does, but a fit has openings of its own."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -10,6 +11,15 @@ from rigface.rig.template import SparseShapes, Template
 
 BLINKS = {"L": "eyeBlinkLeft", "R": "eyeBlinkRight"}
 _NEIGHBOURS = 4
+
+
+def closed_rest(template: Template, weights: Mapping[str, float]) -> Float[np.ndarray, "verts 3"]:
+    """The template with its lids shut by the eyeBlink* among `weights`, which a fit has found."""
+    rest = template.mesh.vertices.copy()
+    for name in BLINKS.values():
+        index, offset = template.expressions.of(name)
+        rest[index] += weights.get(name, 0.0) * offset
+    return rest
 
 
 def close_lids(

@@ -8,6 +8,7 @@ import numpy as np
 from jaxtyping import Float
 
 from rigface.evidence.scan import Scan
+from rigface.fit.lids import closed_rest
 from rigface.fit.parts import Head, contact_counts
 from rigface.fit.unit import ScanUnit
 from rigface.geometry.intersections import self_intersections
@@ -51,10 +52,15 @@ def measure(
     scan_from_model: Similarity,
     unit: ScanUnit,
     nose_tip: Float[np.ndarray, "3"],
+    closure: Mapping[str, float],
     lod: int = 0,
     seed: int = 0,
 ) -> Measured:
-    """Scan-to-mesh errors over the face region (DESIGN of the metric: docs/metrics.md)."""
+    """Scan-to-mesh errors over the face region (DESIGN of the metric: docs/metrics.md).
+
+    `closure` (eyeBlink* weights) says how far the lids of this face are shut: triangles of the
+    lids are compared with those of the template with its lids as far down.
+    """
     metres = unit.metres_per_unit
     vertices = metres * scan_from_model.apply(refined(template, head.vertices, lod))
     outer = outer_surface(template, lod)
@@ -70,7 +76,7 @@ def measure(
         errors = scan_to_mesh(face_region(mesh, nose, seed=seed), outer, vertices)
         per_vertex = vertex_errors(mesh, nose, outer, vertices)
     level0 = outer_surface(template)
-    rest = template.mesh.vertices
+    rest = closed_rest(template, closure)
     quality = mesh_quality(rest, head.vertices, level0.skin_faces)
     contacts = contact_counts(template, head)
     return Measured(

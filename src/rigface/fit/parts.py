@@ -12,7 +12,7 @@ import numpy as np
 from jaxtyping import Float
 
 from rigface.fit.eyeballs import Ball
-from rigface.fit.lids import close_lids
+from rigface.fit.lids import close_lids, closed_rest
 from rigface.geometry.intersections import intersections
 from rigface.geometry.similarity import Similarity, align_points
 from rigface.metrics.mesh_quality import skin_faces_touching
@@ -102,10 +102,7 @@ def _shorten(shapes: SparseShapes, closed: Mapping[str, float]) -> SparseShapes:
 def _follow(
     template: Template, skin: np.ndarray, closed: Mapping[str, float]
 ) -> dict[str, Similarity]:
-    rest = template.mesh.vertices.copy()
-    for name, weight in closed.items():
-        index, offset = template.expressions.of(name)
-        rest[index] += weight * offset
+    rest = closed_rest(template, closed)
     moved = {}
     for side in "LR":
         rim = np.flatnonzero(template.regions[f"lid_rim.{side}"][: len(skin)])

@@ -6,7 +6,7 @@ the surface. ASM then reproduces that surface, vertex by vertex at first, and en
 itself with all of its variables.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,6 +17,7 @@ from torch import Tensor
 
 from rigface.fit.eyeballs import Ball, clearance, lift_off, place_eyeballs
 from rigface.fit.free_form import FreeForm, register_free_form
+from rigface.fit.lids import closed_rest
 from rigface.fit.matching import Matcher, MatchRule
 from rigface.fit.stages import Stage, StageReport, Wavelengths, box_for, prior_for, run_stage
 from rigface.fit.vestibules import deepen_vestibules
@@ -27,6 +28,7 @@ from rigface.models.linear import LinearModel
 from rigface.models.posed import POSE, PosedModel
 from rigface.rig.template import Template
 from rigface.solve.levenberg_marquardt import LevenbergMarquardt, levenberg_marquardt
+from rigface.terms.clearance import ClearanceTerm
 from rigface.terms.energy import Energy
 from rigface.terms.lip_gap import GapTerm
 from rigface.terms.robust import GemanMcClure
@@ -51,7 +53,7 @@ class RegistrationSettings:
     """ASM parameters that the last stage may use (the ablation fixes some)."""
     bone_steps: int = 3
     fine_steps: int = 6
-    repair_rounds: int = 3
+    repair_rounds: int = 5
     """Extra steps, with the lips ever farther apart, while triangles cross each other."""
     fine_normal: float = 0.003
     """Shortest wave of ASM's deviation from the free form along the normal."""
@@ -205,30 +207,30 @@ def fit_bones(
     x, done = run_stage(model, matcher, fine, x, deformation, barriers, progress=report)
     fitted = Registration(model, x, (done,))
     repair = replace(fine, name="repair", steps=1, rule=replace(rule, trim=5 * MM))
+    wrong = np.zeros(len(surface), dtype=bool)
     for attempt in range(1, settings.repair_rounds + 1):
         crossing = self_intersections(fitted.vertices, matcher.searched)
         if len(crossing) == 0:
             break
-        wider = tuple(_wider(term, attempt * 0.15 * MM) for term in barriers)
-        held = (hold_around(crossing, matcher.searched, surface, 0.4 * MM / attempt),)
-        x, done = run_stage(model, matcher, repair, fitted.x, deformation, wider, held, report)
+        wider = tuple(_eased(term, attempt) for term in barriers)
+        wrong |= around(crossing, matcher.searched, surface)
+        held = VertexTargetTerm(surface, wrong.astype(float), 0.4 * MM / attempt)
+        x, done = run_stage(model, matcher, repair, fitted.x, deformation, wider, (held,), report)
         fitted = Registration(model, x, (*fitted.reports, done))
     return fitted
 
 
-def hold_around(
+def around(
     crossing: Int[np.ndarray, "pairs 2"],
     faces: Int[np.ndarray, "faces 3"],
     goal: Float[np.ndarray, "verts 3"],
-    sigma: float,
-) -> VertexTargetTerm:
-    """Pulls triangles that cross, and two rings around them, back to the free form, where that
-    does not cross itself there."""
+) -> Bool[np.ndarray, " verts"]:
+    """Triangles that cross and two rings around them, where the free form does not cross too."""
     wrong = _grow(faces, np.unique(faces[crossing.ravel()]), len(goal), rings=2)
     folded = self_intersections(goal, faces)
     if len(folded):
         wrong &= ~_grow(faces, np.unique(faces[folded.ravel()]), len(goal), rings=1)
-    return VertexTargetTerm(goal, wrong.astype(float), sigma)
+    return wrong
 
 
 def _grow(faces: np.ndarray, ids: np.ndarray, count: int, rings: int) -> Bool[np.ndarray, " verts"]:
@@ -254,6 +256,7 @@ def register(
         return fit_linear(first, matcher, report)
     goal = free_form_goal(first, shape_names, template, matcher, settings.soft_features)
     closure = first.x[first.model.table.slices["expression"]]
+    _untangle(closure, shape_names)
     model = PosedModel.build(face)
     start = model.table.zeros()
     start[: POSE.size] = first.x[: POSE.size]
@@ -279,23 +282,21 @@ def free_form_goal(
     by_name = dict(zip(names, weights.tolist(), strict=True))
     blinks = {name: by_name[name] for name in BLINK}
     skin = template.parts["skin"].vertices
-    reference = template.mesh.vertices[skin] + _closed(template, blinks)
+    reference = closed_rest(template, blinks)[skin]
     surface = refine_free_form(reference, first, matcher, local)
     surface = carry_inside(template, first.vertices, surface)
     balls = place_eyeballs(template, surface, matcher.target.points, blinks)
     surface = lift_off(template, surface, balls)
-    barriers = (lip_gap(template), *clearance(template, balls))
+    barriers = (lip_gap(template), *lid_gaps(template), *clearance(template, balls))
     return Goal(surface, local, balls, barriers)
 
 
-def _closed(template: Template, weights: Mapping[str, float]) -> Float[np.ndarray, "verts 3"]:
-    """Offsets of the lids as the shape space found them: no deformation in their own right."""
-    out = np.zeros((template.parts["skin"].vertices.stop, 3))
-    for name, weight in weights.items():
-        index, offset = template.expressions.of(name)
-        on_skin = index < len(out)
-        out[index[on_skin]] += weight * offset[on_skin]
-    return out
+def _untangle(weights: Tensor, names: tuple[str, ...]) -> None:
+    """A blink and a squint both lower the lids: together at most to the bottom, or they cross."""
+    for side in ("Left", "Right"):
+        if f"eyeSquint{side}" in names:
+            blink, squint = names.index(f"eyeBlink{side}"), names.index(f"eyeSquint{side}")
+            weights[squint] = torch.minimum(weights[squint], 1 - weights[blink])
 
 
 def deepen_nose(
@@ -365,8 +366,18 @@ def local_stiffness(template: Template, soft: float) -> Float[np.ndarray, " vert
 
 
 def lip_gap(template: Template) -> GapTerm:
-    """The lips may touch and not cross: facing vertices of the contact line, by arc length."""
-    loops = [template.loops["lip.upper"], template.loops["lip.lower"]]
+    """The lips may touch and not cross."""
+    return _gap(template, "lip.upper", "lip.lower")
+
+
+def lid_gaps(template: Template) -> list[GapTerm]:
+    """The same for the lids of each eye."""
+    return [_gap(template, f"lid.upper.{side}", f"lid.lower.{side}") for side in "LR"]
+
+
+def _gap(template: Template, above: str, below: str) -> GapTerm:
+    """Facing vertices of the line where two margins meet, by arc length."""
+    loops = [template.loops[above], template.loops[below]]
     places = [_arc_length(template.mesh.vertices[loop]) for loop in loops]
     nearest = np.abs(places[0][:, None] - places[1]).argmin(axis=1)
     back = np.abs(places[1][:, None] - places[0]).argmin(axis=1)
@@ -377,8 +388,13 @@ def lip_gap(template: Template) -> GapTerm:
     return GapTerm(upper[apart], lower[apart], up, 0.1 * MM, 0.02 * MM)
 
 
-def _wider(term: OneSidedTerm, by: float) -> OneSidedTerm:
-    return replace(term, gap=term.gap + by) if isinstance(term, GapTerm) else term
+def _eased(term: OneSidedTerm, attempt: int) -> OneSidedTerm:
+    """Lips and lids farther apart; lids nearer to their ball, which can still give way."""
+    if isinstance(term, GapTerm):
+        return replace(term, gap=term.gap + attempt * 0.15 * MM)
+    if isinstance(term, ClearanceTerm):
+        return replace(term, radius=term.radius - attempt * 0.5 * MM)
+    return term
 
 
 def _arc_length(points: np.ndarray) -> np.ndarray:

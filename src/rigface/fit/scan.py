@@ -130,11 +130,12 @@ def _result(
     rig = fitted_rig(models, fitted, metric)
     head_from_fit = Similarity(metric, np.eye(3), np.zeros(3)) @ fit_from_inner.inverse()
     eyeballs = fitted.eyeballs or {}
+    closure = fitted.expression(models.closure_names)
     head = assemble_head(
         template,
         metric * inner,
         rig.skin_linear,
-        fitted.expression(models.closure_names),
+        closure,
         {side: ball.moved(head_from_fit) for side, ball in eyeballs.items()},
     )
     measured = measure(
@@ -144,6 +145,7 @@ def _result(
         scan_from_model,
         unit,
         _nose_tip(scan_from_fit, template),
+        closure,
         config.lod,
         config.seed,
     )
