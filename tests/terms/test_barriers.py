@@ -98,10 +98,11 @@ def test_one_step_finds_the_minimum_with_its_hinges(seed):
     box = Box(torch.full_like(wide, 1e-9), -wide, wide, wide, torch.ones(size, dtype=torch.bool))
     solver = LevenbergMarquardt(max_steps=1, damping=1e-12)
     found = levenberg_marquardt(OneStep(model), torch.zeros(size).double(), box, solver)
-    x = found.value
-    smooth = model.gradient - model.hinges.pull() + model.hessian @ x
-    left = (model.hinges.lack + model.hinges.rows @ x).clamp_min(0)
-    torch.testing.assert_close(smooth + left @ model.hinges.rows, torch.zeros(size).double())
+    x, hinges = found.value, model.hinges
+    assert hinges is not None
+    smooth = model.gradient - hinges.pull() + model.hessian @ x
+    left = (hinges.lack + hinges.rows @ x).clamp_min(0)
+    torch.testing.assert_close(smooth + left @ hinges.rows, torch.zeros(size).double())
     assert found.energies[1] == pytest.approx(model.energy - model.decrease(x))
 
 
