@@ -36,7 +36,8 @@ def fit_ict(data: Path, prepared: Prepared) -> tuple[PeerFit, ErrorSamples, Mesh
         ict.expressions[blinks][:, kept].astype(np.float64),
     )
     face = np.isin(kept, PARTS["face"])
-    topology = SkinTopology(mesh.faces, np.ones(len(kept), dtype=bool), face)
+    every, none = np.ones(len(kept), dtype=bool), np.zeros(len(kept), dtype=bool)
+    topology = SkinTopology(mesh.faces, every, face, none)
     matcher = Matcher(topology, prepared.matcher.target)
     wall, cpu = time.perf_counter(), time.process_time()
     first = fit_shape(model, BLINK, matcher, lambda fraction, text: None)

@@ -102,6 +102,8 @@ class Matcher:
         self, vertices: Float[np.ndarray, "verts 3"], rule: MatchRule
     ) -> Float[np.ndarray, "points 3"]:
         """Scan points behind the skin around the vestibules, those counted as hidden included."""
+        if not len(self.cups):
+            return np.zeros((0, 3))
         shown = self.target.points[self.match(vertices, rule).hidden]
         points = np.concatenate([shown, self.target.unseen])
         middle = vertices[self.cups].mean(axis=(0, 1))
@@ -114,6 +116,9 @@ class Matcher:
 
     def _deep(self, moved: torch.Tensor, candidates: np.ndarray) -> "DeepPairs":
         """Samples behind the skin that only a vestibule of the nose can mean."""
+        if not len(candidates) or not len(self.cups):
+            nothing = np.zeros((0, 3))
+            return DeepPairs(candidates[:0], nothing.astype(np.int64), nothing)
         if self._cup_surface is None:
             self._cup_surface = Surface(moved, torch.from_numpy(self.cups))
         points = torch.from_numpy(self.target.points[candidates])
