@@ -188,3 +188,18 @@ def test_direction_of_a_block_touches_nothing_else():
     direction = block_direction(model, "zeta")
     assert (direction[~model.table.mask(["zeta"])] == 0).all()
     assert (direction[model.table.mask(["zeta"])] != 0).all()
+
+
+def test_the_remembered_state_is_that_of_the_parameters_asked_for():
+    model = coarse_asm(2)
+    first, second = random_state(model, seed=1), random_state(model, seed=2)
+    fresh = AsmModel(**{**vars(model), "memory": {}})
+    with torch.no_grad():
+        expected = [fresh.vertices(x.clone().requires_grad_(False)) for x in (first, second)]
+        assert not torch.equal(*expected)
+        for x, vertices in zip((first, first, second, first), (0, 0, 1, 0), strict=True):
+            assert torch.equal(model.vertices(x), expected[vertices])
+        changed = first.clone()
+        model.vertices(changed)
+        changed.copy_(second)
+        assert torch.equal(model.vertices(changed), expected[1])

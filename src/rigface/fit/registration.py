@@ -51,7 +51,7 @@ class RegistrationSettings:
 
     free: tuple[str, ...] = TAU + BINDING + MIXTURE
     """ASM parameters that the last stage may use (the ablation fixes some)."""
-    bone_steps: int = 3
+    bone_steps: int = 2
     fine_steps: int = 6
     repair_rounds: int = 5
     """Extra steps, with the lips ever farther apart, while triangles cross each other."""

@@ -4,7 +4,7 @@ Every bone j carries a pose tau_j = (r, t, log s), a chart offset zeta_j and K G
 stored as offsets from the bind state, so zero parameters give the template exactly.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 from jaxtyping import Float, Int
@@ -91,6 +91,10 @@ class AsmModel:
     shapes: Float[Tensor, "expressions verts 3"]
     """Expression offsets, zero of them in the plain model."""
     subtree: Float[Tensor, "joints joints"]
+    memory: dict[str, tuple[Tensor, AsmState]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    """The last state, see `state`."""
 
     @staticmethod
     def build(
@@ -132,6 +136,8 @@ class AsmModel:
         """The model with its tensors on another device or in another floating dtype."""
         moved = {}
         for name, value in vars(self).items():
+            if name == "memory":
+                continue
             if isinstance(value, Tensor):
                 kept = value.to(*args, **kwargs)
                 moved[name] = kept if value.is_floating_point() else kept.to(value.dtype)
@@ -153,7 +159,19 @@ class AsmModel:
             return AsmJacobian(self, x, self.state(x))
 
     def state(self, x: Float[Tensor, "*batch params"]) -> AsmState:
-        """The forward pass: weights, dynamic binding (Algorithm 1), transforms, skinning."""
+        """The forward pass: weights, dynamic binding (Algorithm 1), transforms, skinning.
+
+        The last single state without gradient is remembered: solvers ask for the energy, the
+        pairs and the derivative at the same place.
+        """
+        if x.dim() > 1 or torch.is_grad_enabled():
+            return self._forward(x)
+        last = self.memory.get("state")
+        if last is None or last[0].dtype != x.dtype or not torch.equal(last[0], x):
+            last = self.memory["state"] = (x.clone(), self._forward(x))
+        return last[1]
+
+    def _forward(self, x: Float[Tensor, "*batch params"]) -> AsmState:
         values = self.table.unpack(x)
         weights, shares = self._weights(values)
         bind, gradient = self._bind(values["zeta"])

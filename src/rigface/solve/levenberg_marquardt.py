@@ -137,10 +137,11 @@ def _with_hinges(factor: Tensor, gradient: Tensor, lack: Tensor, rows: Tensor) -
 
     An active-set iteration; each of its solves is as small as the number of hinges (Woodbury).
     """
-    free = torch.cholesky_solve(-gradient[:, None], factor)[:, 0]
-    spread = torch.cholesky_solve(rows.T, factor)
-    coupling = rows @ spread
-    ahead = lack + rows @ free
+    right = torch.cat([-gradient[:, None], rows.T], dim=1)
+    half = torch.linalg.solve_triangular(factor, right, upper=False)
+    free, spread = half[:, 0], half[:, 1:]
+    coupling = spread.T @ spread
+    ahead = lack + free @ spread
     active = lack > 0
     forces = torch.zeros_like(lack)
     for _ in range(_HINGE_ROUNDS):
@@ -153,4 +154,5 @@ def _with_hinges(factor: Tensor, gradient: Tensor, lack: Tensor, rows: Tensor) -
         if bool((renewed == active).all()):
             break
         active = renewed
-    return free - spread @ forces
+    left = (free - spread @ forces)[:, None]
+    return torch.linalg.solve_triangular(factor.T, left, upper=True)[:, 0]
