@@ -36,10 +36,9 @@ def random_head(seed: int, sigma: float = 0.7) -> np.ndarray:
     return template.mesh.vertices + shape
 
 
-@lru_cache(maxsize=2)
-def truth(seed: int = 0) -> Truth:
-    """The outer skin, one level finer, turned a little, in millimetres."""
-    template, vertices = load_template(), random_head(seed)
+def scan_of(vertices: np.ndarray) -> tuple[Scan, Similarity]:
+    """The outer skin, one level finer, turned a little, in millimetres; and scan_from_model."""
+    template = load_template()
     skin = template.parts["skin"]
     operator, fine = subdivide(template.mesh.faces[skin.faces], 1, skin.vertices.stop)
     outer = operator @ template.regions["outer"][skin.vertices].astype(float) > 0.999
@@ -48,7 +47,14 @@ def truth(seed: int = 0) -> Truth:
     )
     turn = np.array([[0.0, -1.0, 0.0], [1.0, 0.0, 0.0], [0.0, 0.0, 1.0]])
     scan_from_model = Similarity(1000.0, turn, np.array([30.0, -5.0, 800.0]))
-    return Truth(vertices, Scan(scan_from_model.apply(part.vertices), part.faces), scan_from_model)
+    return Scan(scan_from_model.apply(part.vertices), part.faces), scan_from_model
+
+
+@lru_cache(maxsize=2)
+def truth(seed: int = 0) -> Truth:
+    """Somebody who is known exactly."""
+    vertices = random_head(seed)
+    return Truth(vertices, *scan_of(vertices))
 
 
 @lru_cache(maxsize=6)

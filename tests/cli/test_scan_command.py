@@ -11,7 +11,6 @@ import pytest
 from scipy.spatial import KDTree
 
 import rigface
-from rigface.cli import main
 from rigface.report.result_json import schema_problems
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "01_synthesise_scan.py"
@@ -77,44 +76,3 @@ def test_pages_need_no_network(run, folder):
         text = (folder / "out" / name).read_text()
         assert 'src="http' not in text
         assert "<link" not in text
-
-
-PLY = (
-    b"ply\nformat binary_little_endian 1.0\nelement vertex %d\n"
-    b"property float x\nproperty float y\nproperty float z\nend_header\n"
-)
-NAN = "".join(f"v {x} nan 0\n" for x in range(600))
-
-
-@pytest.mark.parametrize(
-    ("name", "content", "words"),
-    [
-        ("absent.obj", None, ["does not exist", "absent.obj"]),
-        ("empty.ply", b"", ["empty"]),
-        ("letter.obj", b"Dear Sir or Madam,\nplease find attached\n", ["letter.obj"]),
-        ("scan.doc", b"v 0 0 0\n", ["doc", ".ply"]),
-        ("few.obj", b"v 0 0 0\nv 1 0 0\nv 0 1 0\n", ["3", "500"]),
-        ("nan.obj", NAN.encode(), ["nan.obj", "finite"]),
-        ("cut.ply", PLY % 1000 + bytes(100), ["cut.ply", "1,000"]),
-        ("absurd.ply", PLY % 10**15 + bytes(100), ["absurd.ply"]),
-    ],
-)
-def test_unusable_input_is_3_and_leaves_nothing(name, content, words, tmp_path, capsys):
-    if content is not None:
-        (tmp_path / name).write_bytes(content)
-    assert main(["scan", str(tmp_path / name), "-o", str(tmp_path / "out"), "--quiet"]) == 3
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("rigface: unusable input\n")
-    assert all(word.lower() in err.lower() for word in words), err
-    assert not (tmp_path / "out").exists()
-
-
-def test_what_is_no_head_is_3_and_leaves_nothing(tmp_path, capsys):
-    rng = np.random.default_rng(0)
-    ball = rng.standard_normal((4000, 3))
-    ball *= 90 / np.linalg.norm(ball, axis=1, keepdims=True)
-    rigface.save_ply(tmp_path / "ball.ply", rigface.Mesh(ball, np.zeros((0, 3), int)))
-    assert main(["scan", str(tmp_path / "ball.ply"), "-o", str(tmp_path / "out"), "--quiet"]) == 3
-    assert "face" in capsys.readouterr().err
-    assert not (tmp_path / "out").exists()

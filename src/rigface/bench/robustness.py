@@ -4,9 +4,10 @@ import time
 from dataclasses import dataclass
 
 from rigface.bench.registration_data import BenchScan
+from rigface.bench.registration_fits import DEFAULT
 from rigface.bench.scan_variants import Variant
 from rigface.errors import RigfaceError
-from rigface.fit.scan import fit_scan
+from rigface.fit.scan import ScanConfig, fit_scan
 from rigface.metrics.distance import scan_to_mesh
 from rigface.metrics.outer import outer_surface
 
@@ -36,11 +37,11 @@ class Outcome:
         return self.failure is not None or self.mean <= promised(clean_mm)
 
 
-def try_variant(variant: Variant, case: BenchScan) -> Outcome:
+def try_variant(variant: Variant, case: BenchScan, config: ScanConfig = DEFAULT) -> Outcome:
     """Fit without landmarks, start or any other hint."""
     began = time.perf_counter()
     try:
-        result = fit_scan(variant.scan)
+        result = fit_scan(variant.scan, config)
     except RigfaceError as error:
         seconds = time.perf_counter() - began
         return Outcome(variant.name, seconds, f"exit {error.exit_code}: {error}")

@@ -173,7 +173,8 @@ def _from_landmarks(landmarks: Landmarks, template: Template) -> Similarity:
     where = template.landmarks.positions(template.mesh.vertices, template.mesh.faces)[ours]
     marks = landmarks.points[theirs]
     for each in (where, marks):
-        if np.linalg.svd(each - each.mean(0), compute_uv=False)[1] < 0.05 * np.ptp(each):
+        length, width, _ = np.linalg.svd(each - each.mean(0), compute_uv=False)
+        if width < 0.05 * length:
             raise InputError(
                 "the landmarks lie on one line, which leaves the head free to turn; give three "
                 "that span the face, for example both outer eye corners and the chin"
@@ -213,7 +214,7 @@ def _no_face(found: Findings | None) -> str:
     )
     return (
         f"no face was found in the scan{best}; give a scan in which at least half of a face can "
-        "be seen, cropped to the head if there is more, or pass landmarks"
+        "be seen, cropped to the head if there is more, or pass landmarks (--landmarks)"
     )
 
 

@@ -20,6 +20,7 @@ from rigface.geometry.mesh import (
     submesh,
 )
 from rigface.geometry.normals import agreed_signs, calm_normals, plane_normals, unit
+from rigface.geometry.rounding import rounded
 from rigface.geometry.similarity import Similarity
 from rigface.geometry.surface import Surface
 from rigface.geometry.visibility import seen_from_outside, seen_points
@@ -33,6 +34,8 @@ FEWEST = 300
 """Points of a cloud that must lie there."""
 _CRUMB = 0.01
 """Connected pieces with less than this share of the faces there are dropped."""
+_COARSE = 0.005
+"""A mesh with longer edges (median, metres) is rounded: its triangles cut the face's form off."""
 _PLANE = 0.003
 """The normal of a cloud point is that of its neighbours within this radius (metres)."""
 
@@ -97,6 +100,8 @@ def prepare_target(
         return _cloud_target(vertices, template, samples, seed)
     part = _visible_part(Mesh(vertices, scan.faces))
     part = _outward(part, template)
+    if _median_edge(part) > _COARSE:
+        part = rounded(part)
     smooth, _ = calm_normals(part.vertices, part.faces)
     points, face = sample_surface(part.vertices, part.faces, samples, seed)
     border = np.zeros(len(part.vertices), dtype=bool)
@@ -116,6 +121,11 @@ def prepare_target(
         border,
         cKDTree(points),
     )
+
+
+def _median_edge(mesh: Mesh) -> float:
+    corners = mesh.vertices[mesh.faces]
+    return float(np.median(np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=-1)))
 
 
 def _visible_part(mesh: Mesh) -> Mesh:
