@@ -10,17 +10,13 @@ from rigface.fit.target import ScanTarget
 from rigface.geometry.mesh import boundary_edges, face_normals, vertex_normals
 from rigface.geometry.surface import Surface
 from rigface.rig.template import Template
-from rigface.terms.robust import GemanMcClure, Kernel, LeastSquares
+from rigface.terms.robust import Kernel, LeastSquares
 from rigface.terms.surface_points import SurfacePointTerm
 
-_CUP_REACH = 0.012
-"""Metres from the model's vestibules to scan points inside the nose that deepen them."""
 _CUP_DEPTH = 0.001
 """Metres behind the model's skin from which an unpaired point counts as inside the nose."""
 _NOSE = 0.025
 """Metres around the middle of the vestibules."""
-_NO_PLANE = GemanMcClure(0.01)
-"""A tube's walls say nothing along their normals while the model is a shallow cup."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +33,6 @@ class MatchRule:
     slide: float = 0.02
     reverse: float = 0.5
     """Weight of the model-to-scan pairs relative to the scan-to-model ones."""
-    deepen: bool = False
-    """Pull the vestibules of the nose towards scan points that lie deeper inside it."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +71,6 @@ class Matcher:
         self.looking = np.flatnonzero(topology.face & ~self.rim)
         self.cups = np.ascontiguousarray(self.faces[topology.cups[self.faces].all(axis=1)])
         self._surface: Surface | None = None
-        self._cup_surface: Surface | None = None
 
     def match(self, vertices: Float[np.ndarray, "verts 3"], rule: MatchRule) -> "Matches":
         """Pairs in both directions for the model at `vertices`."""
@@ -95,8 +88,7 @@ class Matcher:
         good = (face >= 0) & (found.distance.numpy() < rule.trim) & agree & ~on_rim
         behind = ((self.target.points - found.point.numpy()) * normals).sum(-1) < -_CUP_DEPTH
         hidden = np.flatnonzero((face >= 0) & ~good & behind)
-        deep = self._deep(moved, hidden if rule.deepen else hidden[:0])
-        return Matches(self, corners, bary, good, hidden, deep, *self._look(vertices, rule))
+        return Matches(self, corners, bary, good, hidden, *self._look(vertices, rule))
 
     def inside_nose(
         self, vertices: Float[np.ndarray, "verts 3"], rule: MatchRule
@@ -114,34 +106,12 @@ class Matcher:
         depth = ((points - found.point.numpy()) * normals).sum(-1)
         return points[depth < -_CUP_DEPTH]
 
-    def _deep(self, moved: torch.Tensor, candidates: np.ndarray) -> "DeepPairs":
-        """Samples behind the skin that only a vestibule of the nose can mean."""
-        if not len(candidates) or not len(self.cups):
-            nothing = np.zeros((0, 3))
-            return DeepPairs(candidates[:0], nothing.astype(np.int64), nothing)
-        if self._cup_surface is None:
-            self._cup_surface = Surface(moved, torch.from_numpy(self.cups))
-        points = torch.from_numpy(self.target.points[candidates])
-        found = self._cup_surface.refit(moved).closest(points, _CUP_REACH)
-        kept = found.face.numpy() >= 0
-        corners = self.cups[found.face.numpy()[kept]]
-        return DeepPairs(candidates[kept], corners, found.bary.numpy()[kept])
-
     def _look(self, vertices: np.ndarray, rule: MatchRule) -> tuple[np.ndarray, ...]:
         seekers = vertices[self.looking]
         place, normal, inside = self.target.nearest(seekers)
         own = vertex_normals(vertices, self.faces)[self.looking]
         close = np.linalg.norm(place - seekers, axis=-1) < rule.trim
         return place, normal, inside & close & ((own * normal).sum(-1) > rule.cosine)
-
-
-@dataclass(frozen=True)
-class DeepPairs:
-    """Samples inside the nose, too deep for the model's vestibules as they are."""
-
-    samples: Int[np.ndarray, " deep"]
-    corners: Int[np.ndarray, "deep 3"]
-    bary: Float[np.ndarray, "deep 3"]
 
 
 @dataclass(frozen=True)
@@ -154,7 +124,6 @@ class Matches:
     good: Bool[np.ndarray, " samples"]
     hidden: Int[np.ndarray, " hidden"]
     """Samples without a partner that lie behind the model's skin."""
-    deep: "DeepPairs"
     place: Float[np.ndarray, "seekers 3"]
     place_normal: Float[np.ndarray, "seekers 3"]
     place_good: Bool[np.ndarray, " seekers"]
@@ -164,8 +133,6 @@ class Matches:
     ) -> list[SurfacePointTerm]:
         """Scan-to-model and model-to-scan energies."""
         terms = [self._forward(rule)]
-        if len(self.deep.samples):
-            terms.append(self._deeper(rule))
         if rule.reverse:
             terms.append(self._backward(vertices, rule))
         return terms
@@ -181,19 +148,6 @@ class Matches:
             rule.sigma,
             rule.kernel,
             rule.slide,
-        )
-
-    def _deeper(self, rule: MatchRule) -> SurfacePointTerm:
-        target, deep = self.matcher.target, self.deep
-        return SurfacePointTerm(
-            deep.corners,
-            deep.bary,
-            target.points[deep.samples],
-            target.normals[deep.samples],
-            target.areas[deep.samples] / 1e-6,
-            rule.sigma,
-            _NO_PLANE,
-            slide=1.0,
         )
 
     def _backward(self, vertices: np.ndarray, rule: MatchRule) -> SurfacePointTerm:

@@ -22,6 +22,7 @@ from rigface.fit.matching import Matcher, MatchRule
 from rigface.fit.stages import Stage, StageReport, Wavelengths, box_for, prior_for, run_stage
 from rigface.fit.vestibules import deepen_vestibules
 from rigface.geometry.intersections import self_intersections
+from rigface.geometry.mesh import face_normals
 from rigface.geometry.similarity import Similarity
 from rigface.models.face_model import FaceModel
 from rigface.models.linear import LinearModel
@@ -52,7 +53,7 @@ class RegistrationSettings:
     free: tuple[str, ...] = TAU + BINDING + MIXTURE
     """ASM parameters that the last stage may use (the ablation fixes some)."""
     bone_steps: int = 2
-    fine_steps: int = 6
+    fine_steps: int = 5
     repair_rounds: int = 5
     """Extra steps, with the lips ever farther apart, while triangles cross each other."""
     fine_normal: float = 0.003
@@ -146,8 +147,8 @@ def fit_shape(
     free = (*POSE_NAMES, *shape.table.slices)
     modes = MatchRule(14 * MM, 0.5, 1 * MM, robust, slide=0.2, reverse=0.3)
     stages = (
-        Stage("pose", 6, POSE_NAMES, pose, 12 * MM),
-        Stage("shape", 10, free, modes, 6 * MM, {"identity": 300.0, "expression": 30.0}),
+        Stage("pose", 5, POSE_NAMES, pose, 12 * MM),
+        Stage("shape", 8, free, modes, 6 * MM, {"identity": 300.0, "expression": 30.0}),
     )
     return _run(model, matcher, stages, x, None, report)
 
@@ -159,9 +160,8 @@ def refine_free_form(
     local: Float[np.ndarray, " verts"],
 ) -> Float[np.ndarray, "verts 3"]:
     """The scan's surface in the template's topology, with evenly spread correspondence."""
-    rule = MatchRule(10 * MM, 0.5, 1 * MM, GemanMcClure(12.0), slide=0.05, reverse=0.3, deepen=True)
+    rule = MatchRule(10 * MM, 0.5, 1 * MM, GemanMcClure(12.0), slide=0.05, reverse=0.3)
     waves = (
-        (0.06, 0.12),
         (0.04, 0.12),
         (0.03, 0.12),
         (0.02, 0.1),
@@ -190,7 +190,7 @@ def fit_bones(
     problem = Energy(model, [close, smooth], [prior_for(model, settings.prior)])
     bones = LevenbergMarquardt(max_steps=settings.bone_steps, damping=1e-3)
     x = levenberg_marquardt(problem, start, box_for(model, tau), bones).value
-    rule = MatchRule(6 * MM, 0.6, 0.5 * MM, GemanMcClure(8.0), 0.01, 0.3, deepen=True)
+    rule = MatchRule(6 * MM, 0.6, 0.5 * MM, GemanMcClure(8.0), 0.01, 0.3)
     free = settings.free + (("expression",) if "expression" in model.table else ())
     soft = Wavelengths(settings.fine_normal, settings.fine_tangent, settings.fine_membrane)
     fine = Stage(
@@ -264,7 +264,8 @@ def register(
         start[model.table.slices["expression"]] = closure
     last = fit_bones(model, matcher, start, goal, settings, report)
     reports = first.reports + last.reports
-    detail = deepen_nose(last.vertices, matcher)
+    rest = template.mesh.vertices[template.parts["skin"].vertices]
+    detail = deepen_nose(last.vertices, rest, matcher)
     return Registration(model, last.x, reports, closure, detail, goal.eyeballs)
 
 
@@ -300,7 +301,7 @@ def _untangle(weights: Tensor, names: tuple[str, ...]) -> None:
 
 
 def deepen_nose(
-    skin: Float[np.ndarray, "verts 3"], matcher: Matcher
+    skin: Float[np.ndarray, "verts 3"], rest: Float[np.ndarray, "verts 3"], matcher: Matcher
 ) -> Float[np.ndarray, "verts 3"] | None:
     """Displacement of the vestibules of the nose where the scan shows deep ones, else None.
 
@@ -311,8 +312,15 @@ def deepen_nose(
     growth = deepen_vestibules(skin, matcher.faces, matcher.cups, inside) - skin
     if np.abs(growth).max(initial=0.0) < 1 * MM:
         return None
+    normals = face_normals(rest, matcher.cups)
+
+    def turned(vertices: np.ndarray) -> int:
+        return int(((face_normals(vertices, matcher.cups) * normals).sum(axis=-1) <= 0).sum())
+
     for share in (1.0, 0.8, 0.6, 0.4, 0.2):
-        if len(self_intersections(skin + share * growth, matcher.searched)) == 0:
+        moved = skin + share * growth
+        folds = turned(moved) > turned(skin)
+        if not folds and len(self_intersections(moved, matcher.searched)) == 0:
             return share * growth
     return None
 
