@@ -8,7 +8,7 @@ from rigface.fit.finding.face_target import FaceTarget
 from rigface.fit.finding.refine import Refined
 
 _ODDS = np.array([26.25, -2.44, 18.77, 0.0, -2.11, -1.23])
-"""Of the fields of `Findings`; logistic regression on simulated scans (docs/face_finder.md)."""
+"""Of the fields of `Findings`; logistic regression on simulated scans."""
 ACCEPTED = 15.3
 
 
