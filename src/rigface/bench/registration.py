@@ -44,7 +44,7 @@ class Scope:
     simpler: bool = True
     """Our own simpler recipes and the 3DMM of ICT-FaceKit beside the peers."""
     sweeps: bool = True
-    adam_seconds: float = 150.0
+    adam_seconds: float = 60.0
     """Wall-clock cap per rate on top of the cap in steps: many times our whole fit."""
     robustness: bool = False
 
