@@ -14,7 +14,7 @@ from scipy.spatial.transform import Rotation
 from synthetic_fits import SHORT, truth
 
 from rigface.bench.registration_data import BenchScan, named_scan
-from rigface.bench.robustness import FLOOR_MM, Outcome, promised, try_variant
+from rigface.bench.robustness import FLOOR_MM, Outcome, try_variant
 from rigface.bench.scan_variants import (
     Variant,
     all_variants,
@@ -86,7 +86,7 @@ def test_a_spoiled_synthetic_scan_is_fitted(name):
     assert outcome.coverage > 0.95
 
 
-def test_a_scan_without_a_face_side_fails_aloud():
+def test_the_back_of_a_head_fails_aloud():
     """The back of the head alone: refused, or a fit that is marked as bad."""
     case = synthetic()
     behind = case.scan.vertices[:, 2] < np.percentile(case.scan.vertices[:, 2], 45)
@@ -120,15 +120,12 @@ def real(name: str, folder: Path) -> tuple[BenchScan, Outcome, dict[str, Variant
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", REAL)
 @pytest.mark.parametrize("variant", VARIANTS)
+@pytest.mark.parametrize("name", REAL)
 def test_a_spoiled_real_scan_is_fitted_or_named(data_dir, name, variant):
     case, clean, variants = real(name, data_dir)
     assert tuple(variants) == VARIANTS
     assert clean.failure is None and clean.coverage > 0.95
     outcome = try_variant(variants[variant], case)
-
-    if variant in REAL[name] and outcome.failure is not None:
-        return
-    assert outcome.failure is None
-    assert outcome.mean <= promised(clean.mean)
+    assert outcome.kept(clean.mean)
+    assert outcome.failure is None or variant in REAL[name]
