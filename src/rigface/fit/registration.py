@@ -119,6 +119,8 @@ class Goal:
     """The free-form surface that ASM reproduces, in the fit frame."""
 
     surface: Float[np.ndarray, "verts 3"]
+    before: Float[np.ndarray, "verts 3"]
+    """The shape space's surface that it started from: smoother, and never folded."""
     local: Float[np.ndarray, " verts"]
     """Stiffness of each vertex relative to the rest."""
     eyeballs: dict[str, Ball]
@@ -208,29 +210,25 @@ def fit_bones(
     fitted = Registration(model, x, (done,))
     repair = replace(fine, name="repair", steps=1, rule=replace(rule, trim=5 * MM))
     wrong = np.zeros(len(surface), dtype=bool)
+    folded = around(self_intersections(surface, matcher.searched), matcher.searched, len(surface))
+    calm = np.where(folded[:, None], goal.before, surface)
     for attempt in range(1, settings.repair_rounds + 1):
         crossing = self_intersections(fitted.vertices, matcher.searched)
         if len(crossing) == 0:
             break
         wider = tuple(_eased(term, attempt) for term in barriers)
-        wrong |= around(crossing, matcher.searched, surface)
-        held = VertexTargetTerm(surface, wrong.astype(float), 0.4 * MM / attempt)
+        wrong |= around(crossing, matcher.searched, len(surface))
+        held = VertexTargetTerm(calm, wrong.astype(float), 0.4 * MM / attempt)
         x, done = run_stage(model, matcher, repair, fitted.x, deformation, wider, (held,), report)
         fitted = Registration(model, x, (*fitted.reports, done))
     return fitted
 
 
 def around(
-    crossing: Int[np.ndarray, "pairs 2"],
-    faces: Int[np.ndarray, "faces 3"],
-    goal: Float[np.ndarray, "verts 3"],
+    crossing: Int[np.ndarray, "pairs 2"], faces: Int[np.ndarray, "faces 3"], verts: int
 ) -> Bool[np.ndarray, " verts"]:
-    """Triangles that cross and two rings around them, where the free form does not cross too."""
-    wrong = _grow(faces, np.unique(faces[crossing.ravel()]), len(goal), rings=2)
-    folded = self_intersections(goal, faces)
-    if len(folded):
-        wrong &= ~_grow(faces, np.unique(faces[folded.ravel()]), len(goal), rings=1)
-    return wrong
+    """Vertices of triangles that cross, and two rings around them."""
+    return _grow(faces, np.unique(faces[crossing.ravel()]), verts, rings=2)
 
 
 def _grow(faces: np.ndarray, ids: np.ndarray, count: int, rings: int) -> Bool[np.ndarray, " verts"]:
@@ -289,7 +287,7 @@ def free_form_goal(
     balls = place_eyeballs(template, surface, matcher.target.points, blinks)
     surface = lift_off(template, surface, balls)
     barriers = (lip_gap(template), *lid_gaps(template), *clearance(template, balls))
-    return Goal(surface, local, balls, barriers)
+    return Goal(surface, first.vertices, local, balls, barriers)
 
 
 def _untangle(weights: Tensor, names: tuple[str, ...]) -> None:
@@ -312,15 +310,17 @@ def deepen_nose(
     growth = deepen_vestibules(skin, matcher.faces, matcher.cups, inside) - skin
     if np.abs(growth).max(initial=0.0) < 1 * MM:
         return None
-    normals = face_normals(rest, matcher.cups)
+    near = matcher.searched[np.isin(matcher.searched, matcher.cups).any(axis=1)]
+    normals = face_normals(rest, near)
 
     def turned(vertices: np.ndarray) -> int:
-        return int(((face_normals(vertices, matcher.cups) * normals).sum(axis=-1) <= 0).sum())
+        return int(((face_normals(vertices, near) * normals).sum(axis=-1) <= 0).sum())
 
+    crossings = len(self_intersections(skin, matcher.searched))
     for share in (1.0, 0.8, 0.6, 0.4, 0.2):
         moved = skin + share * growth
         folds = turned(moved) > turned(skin)
-        if not folds and len(self_intersections(moved, matcher.searched)) == 0:
+        if not folds and len(self_intersections(moved, matcher.searched)) <= crossings:
             return share * growth
     return None
 
