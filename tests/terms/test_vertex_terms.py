@@ -8,6 +8,7 @@ import pytest
 from rigface.rig.template_io import load_template
 from rigface.terms.lip_gap import GapTerm
 from rigface.terms.robust import GemanMcClure, Huber, Kernel, LeastSquares
+from rigface.terms.seam import SeamTerm
 from rigface.terms.smoothness import DeformationEnergy, SmoothnessTerm, Stiffness
 from rigface.terms.surface_points import SurfacePointTerm
 from rigface.terms.term import VertexTerm
@@ -62,6 +63,12 @@ def targets() -> VertexTargetTerm:
     return VertexTargetTerm(shaken(2 * MM, 4), weights, 0.5 * MM)
 
 
+def seam() -> SeamTerm:
+    vertices, _ = skin()
+    a, b = np.random.default_rng(5).permutation(len(vertices))[:200].reshape(2, 100)
+    return SeamTerm(a, b, vertices[a] - vertices[b] + MM, 0.2 * MM)
+
+
 def every_term() -> dict[str, VertexTerm]:
     terms: dict[str, VertexTerm] = {
         f"points {type(kernel).__name__} slide {slide}": surface_points(kernel, slide)
@@ -70,7 +77,7 @@ def every_term() -> dict[str, VertexTerm]:
     }
     terms["bending"] = deformation().term(Stiffness(2e-3, 3e-3))
     terms["all stiffness"] = deformation().term(Stiffness(2e-3, 3e-3, 50.0, 20.0))
-    return {**terms, "gap": gap(), "targets": targets()}
+    return {**terms, "gap": gap(), "targets": targets(), "seam": seam()}
 
 
 NAMES = tuple(every_term())

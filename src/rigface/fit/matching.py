@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 
 from rigface.fit.target import ScanTarget
 from rigface.geometry.mesh import boundary_edges, face_normals, vertex_normals
-from rigface.geometry.surface import Surface
+from rigface.geometry.surface import ClosestPoints, Surface
 from rigface.rig.template import Template
 from rigface.terms.robust import GemanMcClure, Kernel, LeastSquares
 from rigface.terms.surface_points import SurfacePointTerm
@@ -80,11 +80,7 @@ class Matcher:
     def match(self, vertices: Float[np.ndarray, "verts 3"], rule: MatchRule) -> "Matches":
         """Pairs in both directions for the model at `vertices`."""
         moved = torch.from_numpy(vertices)
-        if self._surface is None:
-            self._surface = Surface(moved, torch.from_numpy(self.searched))
-        found = self._surface.refit(moved).closest(
-            torch.from_numpy(self.target.points), 4 * rule.trim
-        )
+        found = self.closest(vertices, 4 * rule.trim)
         face, bary = found.face.numpy(), found.bary.numpy()
         corners = self.searched[np.maximum(face, 0)]
         normals = face_normals(vertices, self.searched)[np.maximum(face, 0)]
@@ -96,8 +92,17 @@ class Matcher:
         deep = self._deep(moved, np.flatnonzero(inside))
         return Matches(self, corners, bary, good, deep, *self._look(vertices, rule))
 
+    def closest(self, vertices: Float[np.ndarray, "verts 3"], reach: float) -> ClosestPoints:
+        """Where each scan sample meets the outer skin at `vertices`, within `reach` metres."""
+        moved = torch.from_numpy(vertices)
+        if self._surface is None:
+            self._surface = Surface(moved, torch.from_numpy(self.searched))
+        return self._surface.refit(moved).closest(torch.from_numpy(self.target.points), reach)
+
     def _deep(self, moved: torch.Tensor, candidates: np.ndarray) -> "DeepPairs":
         """Samples behind the skin that only a vestibule of the nose can mean."""
+        if len(candidates) == 0 or len(self.cups) == 0:
+            return DeepPairs(candidates[:0], np.zeros((0, 3), dtype=np.int64), np.zeros((0, 3)))
         if self._cup_surface is None:
             self._cup_surface = Surface(moved, torch.from_numpy(self.cups))
         points = torch.from_numpy(self.target.points[candidates])

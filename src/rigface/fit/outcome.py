@@ -50,8 +50,13 @@ def measure(
     nose_tip: Float[np.ndarray, "3"],
     lod: int = 0,
     seed: int = 0,
+    closed: Mapping[str, float] | None = None,
 ) -> Measured:
-    """Scan-to-mesh errors over the face region (DESIGN of the metric: docs/metrics.md)."""
+    """Scan-to-mesh errors over the face region (DESIGN of the metric: docs/metrics.md).
+
+    `closed` tells how far the head's lids are shut (eyeBlink* weights): a shut lid is rolled over
+    its ball, which is no fold.
+    """
     metres = unit.metres_per_unit
     vertices = metres * scan_from_model.apply(refined(template, head.vertices, lod))
     outer = outer_surface(template, lod)
@@ -67,7 +72,7 @@ def measure(
         errors = scan_to_mesh(face_region(mesh, nose, seed=seed), outer, vertices)
         per_vertex = vertex_errors(mesh, nose, outer, vertices)
     level0 = outer_surface(template)
-    rest = template.mesh.vertices
+    rest = template.with_shapes(closed or {})
     quality = mesh_quality(rest, head.vertices, level0.skin_faces)
     contacts = contact_counts(template, head)
     return Measured(

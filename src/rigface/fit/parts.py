@@ -102,10 +102,7 @@ def _shorten(shapes: SparseShapes, closed: Mapping[str, float]) -> SparseShapes:
 def _follow(
     template: Template, skin: np.ndarray, closed: Mapping[str, float]
 ) -> dict[str, Similarity]:
-    rest = template.mesh.vertices.copy()
-    for name, weight in closed.items():
-        index, offset = template.expressions.of(name)
-        rest[index] += weight * offset
+    rest = template.with_shapes(closed)
     moved = {}
     for side in "LR":
         rim = np.flatnonzero(template.regions[f"lid_rim.{side}"][: len(skin)])

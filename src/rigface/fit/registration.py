@@ -6,7 +6,7 @@ the surface. ASM then reproduces that surface, vertex by vertex at first, and en
 itself with all of its variables.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +17,10 @@ from torch import Tensor
 
 from rigface.fit.eyeballs import Ball, clearance, lift_off, place_eyeballs
 from rigface.fit.free_form import FreeForm, register_free_form
+from rigface.fit.lid_contact import lid_gap, lid_seam, lining_seam
+from rigface.fit.lids import BLINKS
 from rigface.fit.matching import Matcher, MatchRule
+from rigface.fit.shut_eyes import shut_eyes
 from rigface.fit.stages import Stage, StageReport, Wavelengths, box_for, prior_for, run_stage
 from rigface.geometry.intersections import self_intersections
 from rigface.geometry.similarity import Similarity
@@ -30,7 +33,7 @@ from rigface.terms.energy import Energy
 from rigface.terms.lip_gap import GapTerm
 from rigface.terms.robust import GemanMcClure
 from rigface.terms.smoothness import DeformationEnergy
-from rigface.terms.term import OneSidedTerm
+from rigface.terms.term import OneSidedTerm, VertexTerm
 from rigface.terms.vertex_targets import VertexTargetTerm
 
 MM = 1e-3
@@ -166,6 +169,7 @@ def fit_bones(
     local: Float[np.ndarray, " verts"],
     barriers: tuple[OneSidedTerm, ...],
     report: Report,
+    seams: tuple[VertexTerm, ...] = (),
 ) -> Registration:
     """ASM towards the free-form surface by its bones, then with all variables onto the scan."""
     deformation = DeformationEnergy(goal, matcher.faces, local)
@@ -173,7 +177,7 @@ def fit_bones(
     close = VertexTargetTerm(goal, weights, 0.5 * MM)
     tau = tuple(name for name in settings.free if name in TAU)
     smooth = deformation.term(Wavelengths(0.004, 0.006).stiffness(1 * MM))
-    problem = Energy(model, [close, smooth], [prior_for(model, settings.prior)])
+    problem = Energy(model, [close, smooth, *seams], [prior_for(model, settings.prior)])
     bones = LevenbergMarquardt(max_steps=settings.bone_steps, damping=1e-3)
     x = levenberg_marquardt(problem, start, box_for(model, tau), bones).value
     rule = MatchRule(6 * MM, 0.6, 0.5 * MM, GemanMcClure(8.0), 0.01, 0.3, deepen=True)
@@ -190,14 +194,14 @@ def fit_bones(
         soft,
         damping=0.05,
     )
-    x, done = run_stage(model, matcher, fine, x, deformation, barriers, report)
+    x, done = run_stage(model, matcher, fine, x, deformation, barriers, report, seams)
     fitted = Registration(model, x, (done,))
     repair = replace(fine, name="repair", steps=1, rule=replace(rule, trim=5 * MM))
     for attempt in range(1, settings.repair_rounds + 1):
         if len(self_intersections(fitted.vertices, matcher.searched)) == 0:
             break
         wider = tuple(_wider(term, attempt * 0.15 * MM) for term in barriers)
-        x, done = run_stage(model, matcher, repair, fitted.x, deformation, wider, report)
+        x, done = run_stage(model, matcher, repair, fitted.x, deformation, wider, report, seams)
         fitted = Registration(model, x, (*fitted.reports, done))
     return fitted
 
@@ -217,32 +221,42 @@ def register(
         return fit_linear(first, matcher, report)
     local = local_stiffness(template, settings.soft_features)
     skin = template.parts["skin"].vertices
-    closure = first.x[first.model.table.slices["expression"]]
-    weights = dict(zip(shape_names, closure.tolist(), strict=True))
-    blinks = {name: weights[name] for name in BLINK}
-    reference = template.mesh.vertices[skin] + _closed(template, blinks)
+    blinks = _blinks(first, shape_names)
+    reference = template.with_shapes(blinks)[skin]
     goal = refine_free_form(reference, first, matcher, local)
+    goal, shut = shut_eyes(template, goal, blinks, matcher, local)
+    first = _with_lids_shut(first, shape_names, shut)
+    blinks = _blinks(first, shape_names)
+    closure = first.x[first.model.table.slices["expression"]]
     goal = carry_inside(template, first.vertices, goal)
     model = PosedModel.build(face)
     start = model.table.zeros()
     start[: POSE.size] = first.x[: POSE.size]
     if "expression" in face.table:
         start[model.table.slices["expression"]] = closure
-    balls = place_eyeballs(template, goal, matcher.target.points, blinks)
+    balls = place_eyeballs(template, goal, matcher.target.points, blinks, shut)
     goal = lift_off(template, goal, balls)
-    barriers = (lip_gap(template), *clearance(template, balls))
-    last = fit_bones(model, matcher, start, goal, settings, local, barriers, report)
+    lids = tuple(lid_gap(template, side) for side in shut)
+    barriers = (lip_gap(template), *lids, *clearance(template, balls))
+    seams = tuple(f(template, goal, side) for side in shut for f in (lid_seam, lining_seam))
+    last = fit_bones(model, matcher, start, goal, settings, local, barriers, report, seams)
     return Registration(model, last.x, first.reports + last.reports, closure, eyeballs=balls)
 
 
-def _closed(template: Template, weights: Mapping[str, float]) -> Float[np.ndarray, "verts 3"]:
-    """Offsets of the lids as the shape space found them: no deformation in their own right."""
-    out = np.zeros((template.parts["skin"].vertices.stop, 3))
-    for name, weight in weights.items():
-        index, offset = template.expressions.of(name)
-        on_skin = index < len(out)
-        out[index[on_skin]] += weight * offset[on_skin]
-    return out
+def _blinks(fitted: Registration, names: tuple[str, ...]) -> dict[str, float]:
+    """eyeBlink* weights of a fitted shape space whose expression shapes are `names`."""
+    weights = fitted.x[fitted.model.table.slices["expression"]]
+    return {name: float(weights[names.index(name)]) for name in BLINK}
+
+
+def _with_lids_shut(
+    fitted: Registration, names: tuple[str, ...], sides: tuple[str, ...]
+) -> Registration:
+    """The fitted shape space with the lids of some sides all the way down."""
+    x = fitted.x.clone()
+    for side in sides:
+        x[fitted.model.table.slices["expression"].start + names.index(BLINKS[side])] = 1.0
+    return replace(fitted, x=x)
 
 
 def fit_linear(first: Registration, matcher: Matcher, report: Report) -> Registration:

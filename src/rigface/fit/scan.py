@@ -17,7 +17,13 @@ from rigface.fit.models import FitModels, build_models
 from rigface.fit.outcome import judge, measure
 from rigface.fit.paper import register_paper
 from rigface.fit.parts import assemble_head
-from rigface.fit.registration import Registration, RegistrationSettings, detail_layer, register
+from rigface.fit.registration import (
+    BLINK,
+    Registration,
+    RegistrationSettings,
+    detail_layer,
+    register,
+)
 from rigface.fit.result import ScanResult, ScanUnit
 from rigface.fit.rig_pose import fitted_rig
 from rigface.fit.target import ScanTarget, prepare_target
@@ -131,11 +137,13 @@ def _result(
     rig = fitted_rig(models, fitted, metric)
     head_from_fit = Similarity(metric, np.eye(3), np.zeros(3)) @ fit_from_inner.inverse()
     eyeballs = fitted.eyeballs or {}
+    closure = fitted.expression(models.closure_names)
+    blinks = {name: weight for name, weight in closure.items() if name in BLINK}
     head = assemble_head(
         template,
         metric * inner,
         rig.skin_linear,
-        fitted.expression(models.closure_names),
+        blinks,
         {side: ball.moved(head_from_fit) for side, ball in eyeballs.items()},
     )
     measured = measure(
@@ -147,6 +155,7 @@ def _result(
         _nose_tip(scan_from_fit, template),
         config.lod,
         config.seed,
+        blinks,
     )
     verdict = judge(measured, unit, scan)
     settings = {**asdict(config), "face_score": found.score}

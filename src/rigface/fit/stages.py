@@ -118,6 +118,7 @@ def run_stage(
     deformation: DeformationEnergy | None = None,
     barriers: tuple[OneSidedTerm, ...] = (),
     progress: Callable[[float, str], None] = lambda fraction, text: None,
+    seams: tuple[VertexTerm, ...] = (),
 ) -> tuple[Float[Tensor, " params"], StageReport]:
     """One stage from `x`; `deformation` holds the shape that smoothness refers to."""
     began = time.perf_counter()
@@ -133,7 +134,7 @@ def run_stage(
             vertices = model.vertices(x).numpy()
         matches = matcher.match(vertices, rule)
         matched = float(matches.good.mean())
-        terms: list[VertexTerm] = [*matches.terms(vertices, rule)]
+        terms: list[VertexTerm] = [*matches.terms(vertices, rule), *seams]
         if stage.stiff_start is not None and deformation is not None:
             wave = stage.stiff_start.blend(stage.stiff_end or stage.stiff_start, share)
             terms.append(deformation.term(wave.stiffness(rule.sigma)))

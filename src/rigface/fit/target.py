@@ -1,6 +1,6 @@
 """A scan made ready to be fitted: visible, oriented, sampled by area, in the model's frame."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -11,6 +11,7 @@ from rigface.evidence.scan import Scan
 from rigface.geometry.mesh import (
     Mesh,
     boundary_edges,
+    face_areas,
     face_normals,
     sample_surface,
     submesh,
@@ -72,6 +73,26 @@ class ScanTarget:
         )
         return found.point.numpy(), normal, inside
 
+    def near(
+        self, centre: Float[np.ndarray, "3"], reach: float, samples: int = 0, seed: int = 0
+    ) -> "ScanTarget":
+        """The scan within `reach` metres of `centre`; the surface to look for stays whole.
+
+        A mesh is sampled anew if that gives more than the present samples there.
+        """
+        kept = np.linalg.norm(self.points - centre, axis=1) < reach
+        if self.mesh is None or kept.sum() >= samples:
+            points = self.points[kept]
+            return replace(self, points=points, normals=self.normals[kept], tree=cKDTree(points))
+        faces = self.mesh.faces
+        middle = self.mesh.vertices[faces].mean(axis=1)
+        faces = faces[np.linalg.norm(middle - centre, axis=1) < reach]
+        points, _ = sample_surface(self.mesh.vertices, faces, samples, seed)
+        assert self.surface is not None and self.vertex_normals is not None
+        normals = _normals_at(points, self.surface, self.mesh, self.vertex_normals)
+        area = float(face_areas(self.mesh.vertices, faces).sum() / samples)
+        return replace(self, points=points, normals=normals, area=area, tree=cKDTree(points))
+
 
 def prepare_target(
     scan: Scan, model_from_scan: Similarity, template: Template, samples: int = 8000, seed: int = 0
@@ -95,23 +116,21 @@ def prepare_target(
     border = np.zeros(len(part.vertices), dtype=bool)
     border[boundary_edges(part.faces).ravel()] = True
     surface = Surface(torch.from_numpy(part.vertices), torch.from_numpy(part.faces))
-    found = surface.closest(torch.from_numpy(points))
-    sample_normals = np.einsum(
-        "nc,ncd->nd", found.bary.numpy(), smooth[part.faces[found.face.numpy()]]
-    )
-    sample_normals /= np.maximum(np.linalg.norm(sample_normals, axis=-1, keepdims=True), 1e-12)
-    area = float(
-        0.5
-        * np.linalg.norm(
-            np.cross(
-                part.vertices[part.faces[:, 1]] - part.vertices[part.faces[:, 0]],
-                part.vertices[part.faces[:, 2]] - part.vertices[part.faces[:, 0]],
-            ),
-            axis=-1,
-        ).sum()
-        / samples
-    )
+    sample_normals = _normals_at(points, surface, part, smooth)
+    area = float(face_areas(part.vertices, part.faces).sum() / samples)
     return ScanTarget(points, sample_normals, area, part, surface, smooth, border, cKDTree(points))
+
+
+def _normals_at(
+    points: Float[np.ndarray, "points 3"],
+    surface: Surface,
+    mesh: Mesh,
+    smooth: Float[np.ndarray, "verts 3"],
+) -> Float[np.ndarray, "points 3"]:
+    """Vertex normals `smooth` of a mesh, interpolated at points on its surface."""
+    found = surface.closest(torch.from_numpy(points))
+    normals = np.einsum("nc,ncd->nd", found.bary.numpy(), smooth[mesh.faces[found.face.numpy()]])
+    return normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-12)
 
 
 def _cloud_target(vertices: np.ndarray, template: Template, samples: int, seed: int) -> ScanTarget:

@@ -1,5 +1,6 @@
 """The neutral head everything starts from: skin, eyeballs, teeth, tongue, and their anatomy."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -101,3 +102,11 @@ class Template:
     corners. Closed rings without a repeated vertex: lip.border and neck."""
     eyeballs: dict[str, Eyeball]
     """By side, L and R."""
+
+    def with_shapes(self, weights: Mapping[str, float]) -> Float[np.ndarray, "verts 3"]:
+        """All vertices with the named expressions at their weights."""
+        out = self.mesh.vertices.copy()
+        for name, weight in weights.items():
+            index, offset = self.expressions.of(name)
+            out[index] += weight * offset
+        return out
