@@ -9,7 +9,7 @@ from synthetic_fits import random_head
 
 from rigface.evidence.scan import Scan
 from rigface.fit.eyeballs import Ball, in_opening
-from rigface.fit.free_form import FreeForm, register_patch
+from rigface.fit.free_form import FreeForm, register_free_form, register_patch
 from rigface.fit.lids import BLINKS
 from rigface.fit.matching import Matcher, MatchRule, SkinTopology
 from rigface.fit.registration import local_stiffness
@@ -21,6 +21,7 @@ from rigface.geometry.mesh import Mesh, submesh
 from rigface.geometry.similarity import Similarity
 from rigface.rig.subdivision import subdivide
 from rigface.rig.template_io import load_template
+from rigface.terms.robust import GemanMcClure
 
 MM = 1e-3
 IDENTITY = Similarity(1.0, np.eye(3), np.zeros(3))
@@ -60,14 +61,27 @@ def _run(part: str) -> np.ndarray:
     return np.arange(run.start, run.stop)
 
 
+@lru_cache(maxsize=8)
+def registered(seed: int, left: float, right: float, noise: float = 0.0) -> np.ndarray:
+    """Skin on the scan, from a start and with a template whose eyes are wide open."""
+    template = load_template()
+    skin = template.parts["skin"].vertices
+    matcher = Matcher(SkinTopology.of_template(template), scanned(seed, left, right, noise))
+    rule = MatchRule(10 * MM, 0.5, 1 * MM, GemanMcClure(12.0), slide=0.05, reverse=0.3)
+    waves = (Wavelengths(0.06, 0.15), Wavelengths(0.03, 0.12), Wavelengths(0.02, 0.1))
+    schedule = FreeForm(rule, waves, 8 * MM)
+    start, stiffness = head(seed, 0.0, 0.0)[skin], local_stiffness(template, 0.1)
+    return register_free_form(template.mesh.vertices[skin], start, matcher, schedule, stiffness)
+
+
 def judged(
     seed: int, left: float, right: float, noise: float = 0.0
 ) -> tuple[np.ndarray, tuple[str, ...]]:
-    """Skin and verdict from a registration that left both eyes wide open."""
+    """Skin and verdict after a registration that left both eyes open."""
     template = load_template()
     matcher = Matcher(SkinTopology.of_template(template), scanned(seed, left, right, noise))
-    skin = head(seed, 0.0, 0.0)[template.parts["skin"].vertices]
     closed = dict.fromkeys(BLINKS.values(), 0.0)
+    skin = registered(seed, left, right, noise)
     return shut_eyes(template, skin, closed, matcher, local_stiffness(template, 0.1))
 
 
@@ -80,7 +94,7 @@ def test_only_the_shut_eye_is_called_shut(seed: int) -> None:
 def test_open_and_half_shut_eyes_stay_as_they_are() -> None:
     skin, sides = judged(0, 0.5, 0.25)
     assert sides == ()
-    np.testing.assert_array_equal(skin, head(0, 0.0, 0.0)[load_template().parts["skin"].vertices])
+    np.testing.assert_array_equal(skin, registered(0, 0.5, 0.25))
 
 
 def test_noise_does_not_open_an_eye() -> None:
@@ -105,8 +119,7 @@ def test_shut_lids_come_to_lie_on_the_scan_and_together() -> None:
 
 def test_a_shut_lid_bulges_and_an_open_eye_does_not() -> None:
     template = load_template()
-    skin = head(0, 0.0, 0.0)[template.parts["skin"].vertices]
-    points = scanned(0, 1.0, 0.0).points
+    skin, points = registered(0, 1.0, 0.0), scanned(0, 1.0, 0.0).points
     assert bulge(template, skin, "L", points) > 0.5 * MM
     assert not bulge(template, skin, "R", points) > 0.3 * MM
     assert np.isnan(bulge(template, skin, "L", points[points[:, 0] < 0]))
