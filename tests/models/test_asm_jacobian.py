@@ -11,6 +11,7 @@ from helpers import directional_difference
 from torch import Tensor
 
 from rigface.models import asm_jacobian
+from rigface.models.asm import AsmModel
 from rigface.models.face_model import VertexJacobian
 from rigface.models.posed import POSE, PosedJacobian, PosedModel
 
@@ -183,6 +184,19 @@ def test_what_is_free_has_the_same_matrix_as_if_all_were(names):
     part = model.linearize(x).gauss_newton(hessian, free)
     torch.testing.assert_close(part[free][:, free], whole[free][:, free], rtol=1e-4, atol=1e-6)
     assert float(whole[free][:, free].abs().max()) > 0.1
+
+
+def test_a_few_free_bones_have_the_same_matrix_as_if_all_were():
+    model, hessian, x = posed_model(), neighbour_hessian(), state_named("random")
+    near = torch.zeros(len(model.vertices(x)), dtype=torch.bool)
+    near[:3] = True
+    free = torch.zeros(model.table.size, dtype=torch.bool)
+    assert isinstance(model.inner, AsmModel)
+    free[POSE.size :] = model.inner.acting_on(x[POSE.size :], near, 0.3)
+    assert 0 < int(free.sum()) < len(free) / 2
+    whole = model.linearize(x).gauss_newton(hessian)
+    part = model.linearize(x).gauss_newton(hessian, free)
+    torch.testing.assert_close(part[free][:, free], whole[free][:, free], rtol=1e-4, atol=1e-6)
 
 
 def test_the_shipped_head_has_the_gradient_of_autograd():

@@ -7,6 +7,7 @@ import pytest
 
 from rigface.rig.template_io import load_template
 from rigface.terms.robust import GemanMcClure, Huber, Kernel, LeastSquares
+from rigface.terms.seam import SeamTerm
 from rigface.terms.smoothness import DeformationEnergy, SmoothnessTerm, Stiffness
 from rigface.terms.surface_points import SurfacePointTerm
 from rigface.terms.term import VertexTerm
@@ -52,6 +53,12 @@ def targets() -> VertexTargetTerm:
     vertices, _ = skin()
     weights = np.random.default_rng(3).uniform(0, 1, len(vertices))
     return VertexTargetTerm(shaken(2 * MM, 4), weights, 0.5 * MM)
+
+
+def seam() -> SeamTerm:
+    vertices, _ = skin()
+    a, b = np.random.default_rng(5).permutation(len(vertices))[:200].reshape(2, 100)
+    return SeamTerm(a, b, vertices[a] - vertices[b] + MM, 0.2 * MM)
 
 
 def every_term() -> dict[str, VertexTerm]:

@@ -4,7 +4,7 @@ A ball keeps the size and the place relative to its lids that the template gives
 scan shows it: points inside the lid opening lie on the ball, the skin of the lids lies outside.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,8 @@ from rigface.terms.clearance import ClearanceTerm
 MM = 1e-3
 GAP = 0.3 * MM
 """Least distance of lids and sockets from the ball: the chord of a lid edge stays outside."""
+LID = 1.5 * MM
+"""Thickness of a lid, from the ball to the outer skin."""
 _POINT_SIGMA = 0.3 * MM
 _PLACE_SIGMA = np.array([1.5, 1.5, 2.5]) * MM
 _SIZE_SIGMA = 0.08
@@ -49,11 +51,32 @@ def place_eyeballs(
     skin: Float[np.ndarray, "skin 3"],
     points: Float[np.ndarray, "points 3"],
     closed: Mapping[str, float],
+    shut: Collection[str] = (),
 ) -> dict[str, Ball]:
     """Both balls, by side, for a fitted skin and the scan's points in the same frame.
 
-    `closed` tells how far the skin's lids are shut (eyeBlink* weights).
+    `closed` tells how far the skin's lids are shut (eyeBlink* weights); on the sides `shut` the
+    scan shows nothing of the ball.
     """
+    balls = {}
+    for side, first in balls_behind_lids(template, skin, closed).items():
+        near = points[np.linalg.norm(points - first.centre, axis=1) < _REACH * first.radius]
+        if side in shut:
+            balls[side] = fit_ball(first, near[:0], near, LID)
+            continue
+        shown = in_opening(template, skin, side, first, near)
+        if shown.sum() < _FEWEST:
+            balls[side] = first
+            continue
+        lids = skin[_lids(template, side)]
+        balls[side] = fit_ball(first, near[shown], np.concatenate([near[~shown], lids]))
+    return balls
+
+
+def balls_behind_lids(
+    template: Template, skin: Float[np.ndarray, "skin 3"], closed: Mapping[str, float]
+) -> dict[str, Ball]:
+    """Both balls where the template has them relative to its lids, shut as far as `closed` says."""
     face = template.regions["face"][: len(skin)]
     whole = align_points(template.mesh.vertices[: len(skin)][face], skin[face])
     rest = closed_rest(template, closed)
@@ -62,11 +85,8 @@ def place_eyeballs(
         rim = np.flatnonzero(template.regions[f"lid_rim.{side}"][: len(skin)])
         centre = template.eyeballs[side].centre
         behind = whole.rotate(centre - rest[rim].mean(axis=0)) * whole.scale
-        first = Ball(skin[rim].mean(axis=0) + behind, template.eyeballs[side].radius * whole.scale)
-        near = points[np.linalg.norm(points - first.centre, axis=1) < _REACH * first.radius]
-        shown = _in_opening(template, skin, side, first, near)
-        lids = skin[_lids(template, side)]
-        balls[side] = _fit_ball(first, near[shown], np.concatenate([near[~shown], lids]))
+        radius = template.eyeballs[side].radius * whole.scale
+        balls[side] = Ball(skin[rim].mean(axis=0) + behind, radius)
     return balls
 
 
@@ -98,7 +118,7 @@ def _lids(template: Template, side: str) -> Int[np.ndarray, " lids"]:
     return ids[ids < template.parts["skin"].vertices.stop]
 
 
-def _in_opening(
+def in_opening(
     template: Template, skin: np.ndarray, side: str, ball: Ball, points: np.ndarray
 ) -> Bool[np.ndarray, " points"]:
     """Points that are seen from the ball's centre through the opening between the lids."""
@@ -116,10 +136,10 @@ def _in_opening(
     flat, _ = project(outline)
     middle = flat.mean(axis=0)
     place, depth = project(points)
-    return _in_polygon(place, middle + (1 - _MARGIN) * (flat - middle)) & (depth > 0)
+    return in_polygon(place, middle + (1 - _MARGIN) * (flat - middle)) & (depth > 0)
 
 
-def _in_polygon(points: np.ndarray, outline: np.ndarray) -> Bool[np.ndarray, " points"]:
+def in_polygon(points: np.ndarray, outline: np.ndarray) -> Bool[np.ndarray, " points"]:
     """Even-odd rule: a ray to the right crosses the outline an odd number of times."""
     a, b = outline, np.roll(outline, -1, axis=0)
     above = a[:, 1] > points[:, 1:]
@@ -129,14 +149,18 @@ def _in_polygon(points: np.ndarray, outline: np.ndarray) -> Bool[np.ndarray, " p
     return (spans & (points[:, :1] < crossing)).sum(axis=1) % 2 == 1
 
 
-def _fit_ball(first: Ball, shown: np.ndarray, skin: np.ndarray) -> Ball:
+def fit_ball(
+    first: Ball,
+    shown: Float[np.ndarray, "shown 3"],
+    skin: Float[np.ndarray, "lids 3"],
+    thickness: float = 0.0,
+) -> Ball:
     """The likeliest ball near `first`: through the points shown, inside the skin around them.
 
-    Where the two contradict each other, the points shown are lids that the skin took for an open
-    eye: they give in (robust), the skin does not.
+    `thickness` (metres) is the least distance of the skin from the ball. Where skin and points
+    shown contradict each other, these are lids that the skin took for an open eye: they give in
+    (robust), the skin does not.
     """
-    if len(shown) < _FEWEST:
-        return first
 
     def unpack(x: np.ndarray) -> tuple[np.ndarray, float]:
         return first.centre + x[:3] * _PLACE_SIGMA, first.radius * (1 + _SIZE_SIGMA * float(x[3]))
@@ -144,7 +168,7 @@ def _fit_ball(first: Ball, shown: np.ndarray, skin: np.ndarray) -> Ball:
     def residuals(x: np.ndarray) -> np.ndarray:
         centre, radius = unpack(x)
         on = (np.linalg.norm(shown - centre, axis=1) - radius) / _POINT_SIGMA
-        off = (np.linalg.norm(skin - centre, axis=1) - radius) / _POINT_SIGMA
+        off = (np.linalg.norm(skin - centre, axis=1) - radius - thickness) / _POINT_SIGMA
         robust = np.sign(on) * np.sqrt(2 * (np.sqrt(1 + on**2) - 1))
         return np.concatenate([robust, np.minimum(off, 0.0), _PRIOR * x])
 

@@ -5,16 +5,18 @@ or wider than the template costs nothing and areas without features (forehead, c
 evenly. It gives the correspondence that ASM then reproduces with its bones.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
 import scipy.sparse.linalg as spla
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from rigface.fit.matching import Matcher, MatchRule
 from rigface.fit.stages import Wavelengths
 from rigface.terms.smoothness import DeformationEnergy
+from rigface.terms.term import VertexTerm
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,12 @@ class FreeForm:
     rule: MatchRule
     waves: tuple[Wavelengths, ...]
     final_trim: float
+
+    def rules(self) -> list[MatchRule]:
+        """The matching rule of every step; the trim distance glides to `final_trim`."""
+        shares = np.linspace(0.0, 1.0, len(self.waves))
+        ratio = self.final_trim / self.rule.trim
+        return [replace(self.rule, trim=self.rule.trim * ratio**share) for share in shares]
 
 
 def register_free_form(
@@ -39,20 +47,38 @@ def register_free_form(
     Without `affine` the plate refers to `template` as it is.
     """
     vertices = start
-    for step, wave in enumerate(schedule.waves):
-        share = step / max(len(schedule.waves) - 1, 1)
-        trim = schedule.rule.trim * (schedule.final_trim / schedule.rule.trim) ** share
-        rule = replace(schedule.rule, trim=trim)
+    for rule, wave in zip(schedule.rules(), schedule.waves, strict=True):
         reference = affine_image(template, vertices, matcher.looking) if affine else template
         plate = DeformationEnergy(reference, matcher.faces, local_stiffness)
         terms = [
             *matcher.match(vertices, rule).terms(vertices, rule),
             plate.term(wave.stiffness(rule.sigma)),
         ]
-        parts = [term.quadratic(vertices) for term in terms]
-        hessian = sum(part.hessian for part in parts[1:]) + parts[0].hessian
-        gradient = np.sum([part.gradient for part in parts], axis=0)
-        vertices = vertices - _solve(hessian, gradient)
+        vertices = newton_step(terms, vertices)
+    return vertices
+
+
+def register_patch(
+    reference: Float[np.ndarray, "verts 3"],
+    start: Float[np.ndarray, "verts 3"],
+    free: Bool[np.ndarray, " verts"],
+    matcher: Matcher,
+    schedule: FreeForm,
+    local_stiffness: Float[np.ndarray, " verts"],
+    extra: Sequence[VertexTerm] = (),
+) -> Float[np.ndarray, "verts 3"]:
+    """A piece of skin that meets the scan, between vertices that stay where `start` has them.
+
+    The piece begins as `reference` bent smoothly into its surroundings: what `start` says about
+    the free vertices does not matter.
+    """
+    plate = DeformationEnergy(reference, matcher.faces, local_stiffness)
+    bent = plate.term(schedule.waves[0].stiffness(schedule.rule.sigma))
+    vertices = newton_step([bent, *extra], start, free)
+    for rule, wave in zip(schedule.rules(), schedule.waves, strict=True):
+        pairs = matcher.match(vertices, rule).terms(vertices, rule)
+        terms = [*pairs, plate.term(wave.stiffness(rule.sigma)), *extra]
+        vertices = newton_step(terms, vertices, free)
     return vertices
 
 
@@ -67,10 +93,27 @@ def affine_image(
     return homogeneous @ matrix
 
 
+def newton_step(
+    terms: Sequence[VertexTerm],
+    vertices: Float[np.ndarray, "verts 3"],
+    free: Bool[np.ndarray, " verts"] | None = None,
+) -> Float[np.ndarray, "verts 3"]:
+    """Vertices after one Newton step on the sum of the terms; only `free` ones move, if given."""
+    parts = [term.quadratic(vertices) for term in terms]
+    hessian = sum(part.hessian for part in parts[1:]) + parts[0].hessian
+    gradient = np.sum([part.gradient for part in parts], axis=0).ravel()
+    if free is None:
+        return vertices - _solve(hessian, gradient).reshape(-1, 3)
+    moving = np.flatnonzero(np.repeat(free, 3))
+    step = np.zeros(len(gradient))
+    step[moving] = _solve(hessian[moving][:, moving], gradient[moving])
+    return vertices - step.reshape(-1, 3)
+
+
 def _solve(hessian: sp.csr_matrix, gradient: np.ndarray) -> np.ndarray:
     """Newton step; a faint pull to the present place fixes what neither scan nor plate holds."""
     anchor = 1e-6 * float(np.abs(hessian.diagonal()).mean())
     matrix = (hessian + anchor * sp.identity(hessian.shape[0])).tocsc()
     options = {"SymmetricMode": True}
     factor = spla.splu(matrix, permc_spec="MMD_AT_PLUS_A", diag_pivot_thresh=0.0, options=options)
-    return factor.solve(gradient.ravel()).reshape(-1, 3)
+    return factor.solve(gradient)

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 
 from rigface.fit.target import ScanTarget
 from rigface.geometry.mesh import boundary_edges, face_normals, vertex_normals
-from rigface.geometry.surface import Surface
+from rigface.geometry.surface import ClosestPoints, Surface
 from rigface.rig.template import Template
 from rigface.terms.robust import Kernel, LeastSquares
 from rigface.terms.surface_points import SurfacePointTerm
@@ -74,12 +74,7 @@ class Matcher:
 
     def match(self, vertices: Float[np.ndarray, "verts 3"], rule: MatchRule) -> "Matches":
         """Pairs in both directions for the model at `vertices`."""
-        moved = torch.from_numpy(vertices)
-        if self._surface is None:
-            self._surface = Surface(moved, torch.from_numpy(self.searched))
-        found = self._surface.refit(moved).closest(
-            torch.from_numpy(self.target.points), 4 * rule.trim
-        )
+        found = self.closest(vertices, 4 * rule.trim)
         face, bary = found.face.numpy(), found.bary.numpy()
         corners = self.searched[np.maximum(face, 0)]
         normals = face_normals(vertices, self.searched)[np.maximum(face, 0)]
@@ -89,6 +84,13 @@ class Matcher:
         behind = ((self.target.points - found.point.numpy()) * normals).sum(-1) < -_CUP_DEPTH
         hidden = np.flatnonzero((face >= 0) & ~good & behind)
         return Matches(self, corners, bary, good, hidden, *self._look(vertices, rule))
+
+    def closest(self, vertices: Float[np.ndarray, "verts 3"], reach: float) -> ClosestPoints:
+        """Where each scan sample meets the outer skin at `vertices`, within `reach` metres."""
+        moved = torch.from_numpy(vertices)
+        if self._surface is None:
+            self._surface = Surface(moved, torch.from_numpy(self.searched))
+        return self._surface.refit(moved).closest(torch.from_numpy(self.target.points), reach)
 
     def inside_nose(
         self, vertices: Float[np.ndarray, "verts 3"], rule: MatchRule

@@ -6,7 +6,7 @@ the surface. ASM then reproduces that surface, vertex by vertex at first, and en
 itself with all of its variables.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,13 +17,16 @@ from torch import Tensor
 
 from rigface.fit.eyeballs import Ball, clearance, lift_off, place_eyeballs
 from rigface.fit.free_form import FreeForm, register_free_form
-from rigface.fit.lids import closed_rest
+from rigface.fit.lid_contact import lid_gap, lid_seam, lining_seam
+from rigface.fit.lids import BLINKS, closed_rest
 from rigface.fit.matching import Matcher, MatchRule
+from rigface.fit.shut_eyes import shut_eyes
 from rigface.fit.stages import Stage, StageReport, Wavelengths, box_for, prior_for, run_stage
 from rigface.fit.vestibules import deepen_vestibules
 from rigface.geometry.intersections import self_intersections
 from rigface.geometry.mesh import face_normals
 from rigface.geometry.similarity import Similarity
+from rigface.models.asm import AsmModel
 from rigface.models.face_model import FaceModel
 from rigface.models.linear import LinearModel
 from rigface.models.posed import POSE, PosedModel
@@ -34,7 +37,7 @@ from rigface.terms.energy import Energy
 from rigface.terms.lip_gap import GapTerm
 from rigface.terms.robust import GemanMcClure
 from rigface.terms.smoothness import DeformationEnergy
-from rigface.terms.term import OneSidedTerm
+from rigface.terms.term import OneSidedTerm, VertexTerm
 from rigface.terms.vertex_targets import VertexTargetTerm
 
 MM = 1e-3
@@ -44,6 +47,9 @@ TAU = ("rotation", "translation", "log_scale")
 BINDING = ("zeta",)
 MIXTURE = ("log_pi", "mu", "chol")
 CHART = BINDING + MIXTURE
+_NOSE_ROUNDS = 16
+MAX_TURNED = 3e-4
+"""Share of triangles turned against the free form that needs no repair."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +133,10 @@ class Goal:
     """By side."""
     barriers: tuple[OneSidedTerm, ...]
     """Lips against each other, lids against eyeballs."""
+    shut: tuple[str, ...] = ()
+    """Sides whose eye the scan shows shut."""
+    seams: tuple[VertexTerm, ...] = ()
+    """Margins of shut lids against each other, and their lining behind them."""
 
 
 Report = Callable[[float, str], None]
@@ -163,13 +173,7 @@ def refine_free_form(
 ) -> Float[np.ndarray, "verts 3"]:
     """The scan's surface in the template's topology, with evenly spread correspondence."""
     rule = MatchRule(10 * MM, 0.5, 1 * MM, GemanMcClure(12.0), slide=0.05, reverse=0.3)
-    waves = (
-        (0.04, 0.12),
-        (0.03, 0.12),
-        (0.02, 0.1),
-        (0.02, 0.1),
-        (0.02, 0.1),
-    )
+    waves = ((0.04, 0.12), (0.03, 0.12), (0.02, 0.1), (0.02, 0.1), (0.02, 0.1))
     schedule = FreeForm(rule, tuple(Wavelengths(n, t) for n, t in waves), 8 * MM)
     return register_free_form(template, first.vertices, matcher, schedule, local)
 
@@ -189,7 +193,7 @@ def fit_bones(
     close = VertexTargetTerm(surface, weights, 0.5 * MM)
     tau = tuple(name for name in settings.free if name in TAU)
     smooth = deformation.term(Wavelengths(0.004, 0.006).stiffness(1 * MM))
-    problem = Energy(model, [close, smooth], [prior_for(model, settings.prior)])
+    problem = Energy(model, [close, smooth, *goal.seams], [prior_for(model, settings.prior)])
     bones = LevenbergMarquardt(max_steps=settings.bone_steps, damping=1e-3)
     x = levenberg_marquardt(problem, start, box_for(model, tau), bones).value
     rule = MatchRule(6 * MM, 0.6, 0.5 * MM, GemanMcClure(8.0), 0.01, 0.3)
@@ -206,29 +210,52 @@ def fit_bones(
         soft,
         damping=0.05,
     )
-    x, done = run_stage(model, matcher, fine, x, deformation, barriers, progress=report)
+    x, done = run_stage(model, matcher, fine, x, deformation, barriers, goal.seams, report)
     fitted = Registration(model, x, (done,))
     repair = replace(fine, name="repair", steps=1, rule=replace(rule, trim=5 * MM))
-    wrong = np.zeros(len(surface), dtype=bool)
-    folded = around(self_intersections(surface, matcher.searched), matcher.searched, len(surface))
-    calm = np.where(folded[:, None], goal.before, surface)
+    held = np.zeros(len(surface), dtype=bool)
+    calm = np.where(folded_vertices(surface, matcher.searched)[:, None], goal.before, surface)
     for attempt in range(1, settings.repair_rounds + 1):
-        crossing = self_intersections(fitted.vertices, matcher.searched)
-        if len(crossing) == 0:
+        wrong = folded_vertices(fitted.vertices, matcher.searched, surface)
+        if not wrong.any():
             break
+        held |= wrong
         wider = tuple(_eased(term, attempt) for term in barriers)
-        wrong |= around(crossing, matcher.searched, len(surface))
-        held = VertexTargetTerm(calm, wrong.astype(float), 0.4 * MM / attempt)
-        x, done = run_stage(model, matcher, repair, fitted.x, deformation, wider, (held,), report)
+        hold = VertexTargetTerm(calm, held.astype(float), 0.4 * MM / attempt)
+        extra = (hold, *goal.seams)
+        near = _acting_on(model, fitted.x, held)
+        x, done = run_stage(
+            model, matcher, repair, fitted.x, deformation, wider, extra, report, near
+        )
         fitted = Registration(model, x, (*fitted.reports, done))
     return fitted
 
 
-def around(
-    crossing: Int[np.ndarray, "pairs 2"], faces: Int[np.ndarray, "faces 3"], verts: int
+def _acting_on(
+    model: PosedModel, x: Float[Tensor, " params"], verts: Bool[np.ndarray, " verts"]
+) -> Bool[Tensor, " params"]:
+    """Parameters of the bones that move any of the vertices; a repair needs no others."""
+    assert isinstance(model.inner, AsmModel)
+    bones = model.inner.acting_on(x[POSE.size :], torch.from_numpy(verts))
+    return torch.cat([torch.zeros(POSE.size, dtype=torch.bool), bones])
+
+
+def folded_vertices(
+    vertices: Float[np.ndarray, "verts 3"],
+    faces: Int[np.ndarray, "faces 3"],
+    like: Float[np.ndarray, "verts 3"] | None = None,
 ) -> Bool[np.ndarray, " verts"]:
-    """Vertices of triangles that cross, and two rings around them."""
-    return _grow(faces, np.unique(faces[crossing.ravel()]), verts, rings=2)
+    """Vertices of triangles that cross others, and two rings around them.
+
+    The same for triangles turned against `like`, if there are more of them than may stay.
+    """
+    wrong = np.unique(self_intersections(vertices, faces))
+    if like is not None:
+        agree = (face_normals(vertices, faces) * face_normals(like, faces)).sum(axis=-1)
+        turned = np.flatnonzero(agree < 0)
+        if len(turned) > MAX_TURNED * len(faces):
+            wrong = np.union1d(wrong, turned)
+    return _grow(faces, faces[wrong].ravel(), len(vertices), rings=2)
 
 
 def _grow(faces: np.ndarray, ids: np.ndarray, count: int, rings: int) -> Bool[np.ndarray, " verts"]:
@@ -254,6 +281,8 @@ def register(
         return fit_linear(first, matcher, report)
     goal = free_form_goal(first, shape_names, template, matcher, settings.soft_features)
     closure = first.x[first.model.table.slices["expression"]]
+    for side in goal.shut:
+        closure[shape_names.index(BLINKS[side])] = 1.0
     _untangle(closure, shape_names)
     model = PosedModel.build(face)
     start = model.table.zeros()
@@ -283,11 +312,14 @@ def free_form_goal(
     skin = template.parts["skin"].vertices
     reference = closed_rest(template, blinks)[skin]
     surface = refine_free_form(reference, first, matcher, local)
+    surface, shut = shut_eyes(template, surface, blinks, matcher, local)
+    blinks |= {BLINKS[side]: 1.0 for side in shut}
     surface = carry_inside(template, first.vertices, surface)
-    balls = place_eyeballs(template, surface, matcher.target.points, blinks)
+    balls = place_eyeballs(template, surface, matcher.target.points, blinks, shut)
     surface = lift_off(template, surface, balls)
-    barriers = (lip_gap(template), *lid_gaps(template), *clearance(template, balls))
-    return Goal(surface, first.vertices, local, balls, barriers)
+    barriers = (lip_gap(template), *lid_gaps(template, shut), *clearance(template, balls))
+    seams = tuple(f(template, surface, side) for side in shut for f in (lid_seam, lining_seam))
+    return Goal(surface, first.vertices, local, balls, barriers, shut, seams)
 
 
 def _untangle(weights: Tensor, names: tuple[str, ...]) -> None:
@@ -313,15 +345,20 @@ def deepen_nose(
     near = matcher.searched[np.isin(matcher.searched, matcher.cups).any(axis=1)]
     normals = face_normals(rest, near)
 
-    def turned(vertices: np.ndarray) -> int:
-        return int(((face_normals(vertices, near) * normals).sum(axis=-1) <= 0).sum())
+    def turned(vertices: np.ndarray) -> Bool[np.ndarray, " near"]:
+        return (face_normals(vertices, near) * normals).sum(axis=-1) <= 0
 
-    crossings = len(self_intersections(skin, matcher.searched))
-    for share in (1.0, 0.8, 0.6, 0.4, 0.2):
-        moved = skin + share * growth
-        folds = turned(moved) > turned(skin)
-        if not folds and len(self_intersections(moved, matcher.searched)) <= crossings:
-            return share * growth
+    before, crossings = turned(skin), len(self_intersections(skin, matcher.searched))
+    share = np.ones(len(skin))
+    for _ in range(_NOSE_ROUNDS):
+        moved = skin + share[:, None] * growth
+        folds = turned(moved) & ~before
+        if folds.any():
+            share[near[folds]] *= 0.8
+        elif len(self_intersections(moved, matcher.searched)) > crossings:
+            share *= 0.8
+        else:
+            return share[:, None] * growth
     return None
 
 
@@ -378,9 +415,14 @@ def lip_gap(template: Template) -> GapTerm:
     return _gap(template, "lip.upper", "lip.lower")
 
 
-def lid_gaps(template: Template) -> list[GapTerm]:
-    """The same for the lids of each eye."""
-    return [_gap(template, f"lid.upper.{side}", f"lid.lower.{side}") for side in "LR"]
+def lid_gaps(template: Template, shut: Collection[str]) -> list[GapTerm]:
+    """The same for the lids of each eye; those of the sides `shut` meet as in a blink."""
+    return [
+        lid_gap(template, side)
+        if side in shut
+        else _gap(template, f"lid.upper.{side}", f"lid.lower.{side}")
+        for side in "LR"
+    ]
 
 
 def _gap(template: Template, above: str, below: str) -> GapTerm:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from torch import Tensor
 
 from rigface.fit.matching import Matcher, MatchRule
@@ -119,10 +119,16 @@ def run_stage(
     barriers: tuple[OneSidedTerm, ...] = (),
     extra: tuple[VertexTerm, ...] = (),
     progress: Callable[[float, str], None] = lambda fraction, text: None,
+    within: Bool[Tensor, " params"] | None = None,
 ) -> tuple[Float[Tensor, " params"], StageReport]:
-    """One stage from `x`; `deformation` holds the shape that smoothness refers to."""
+    """One stage from `x`; `deformation` holds the shape that smoothness refers to.
+
+    `within` restricts what the stage frees further.
+    """
     began = time.perf_counter()
     box = box_for(model, stage.free)
+    if within is not None:
+        box = replace(box, free=box.free & within)
     terms_of_parameters = [prior_for(model, stage.prior)] if stage.prior else []
     damping, energy, matched, result = stage.damping, float("nan"), 0.0, Result.MAX_STEPS
     for step in range(stage.steps):

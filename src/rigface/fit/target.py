@@ -1,6 +1,6 @@
 """A scan made ready to be fitted: visible, oriented, sampled by area, in the model's frame."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -87,6 +87,32 @@ class ScanTarget:
         )
         return found.point.numpy(), normal, inside
 
+    def near(
+        self, centre: Float[np.ndarray, "3"], reach: float, samples: int = 0, seed: int = 0
+    ) -> "ScanTarget":
+        """The scan within `reach` metres of `centre`; the surface to look for stays whole.
+
+        A mesh is sampled anew if that gives more than the present samples there.
+        """
+        kept = np.linalg.norm(self.points - centre, axis=1) < reach
+        if self.mesh is None or kept.sum() >= samples:
+            points = self.points[kept]
+            return replace(
+                self,
+                points=points,
+                normals=self.normals[kept],
+                areas=self.areas[kept],
+                tree=cKDTree(points),
+            )
+        faces = self.mesh.faces
+        middle = self.mesh.vertices[faces].mean(axis=1)
+        faces = faces[np.linalg.norm(middle - centre, axis=1) < reach]
+        points, _ = sample_surface(self.mesh.vertices, faces, samples, seed)
+        assert self.surface is not None and self.vertex_normals is not None
+        normals = _normals_at(points, self.surface, self.mesh, self.vertex_normals)
+        areas = np.full(samples, face_areas(self.mesh.vertices, faces).sum() / samples)
+        return replace(self, points=points, normals=normals, areas=areas, tree=cKDTree(points))
+
 
 def prepare_target(
     scan: Scan, model_from_scan: Similarity, template: Template, samples: int = 8000, seed: int = 0
@@ -141,6 +167,18 @@ def _visible_part(mesh: Mesh) -> Mesh:
     piece = pieces(part.faces)
     large = np.bincount(piece)[piece] >= _CRUMB * len(piece)
     return part if large.all() or not large.any() else submesh(part, large)[0]
+
+
+def _normals_at(
+    points: Float[np.ndarray, "points 3"],
+    surface: Surface,
+    mesh: Mesh,
+    smooth: Float[np.ndarray, "verts 3"],
+) -> Float[np.ndarray, "points 3"]:
+    """Vertex normals `smooth` of a mesh, interpolated at points on its surface."""
+    found = surface.closest(torch.from_numpy(points))
+    normals = np.einsum("nc,ncd->nd", found.bary.numpy(), smooth[mesh.faces[found.face.numpy()]])
+    return normals / np.maximum(np.linalg.norm(normals, axis=-1, keepdims=True), 1e-12)
 
 
 def _cloud_target(vertices: np.ndarray, template: Template, samples: int, seed: int) -> ScanTarget:

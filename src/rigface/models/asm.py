@@ -7,11 +7,11 @@ stored as offsets from the bind state, so zero parameters give the template exac
 from dataclasses import dataclass, field
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rigface.geometry.rotations import rotation_from_vector
-from rigface.models.asm_jacobian import AsmJacobian
+from rigface.models.asm_jacobian import BONE_FIELDS, AsmJacobian
 from rigface.models.parameters import Parameter, ParameterTable
 from rigface.rig.chart import ChartLocator
 from rigface.rig.kinematics import affine, subtree_matrix, world_from_local
@@ -152,6 +152,18 @@ class AsmModel:
     def weights(self, x: Float[Tensor, "*batch params"]) -> Float[Tensor, "*batch verts joints"]:
         """Skinning weights w_j(v), rows sum to one."""
         return self._weights(self.table.unpack(x))[0]
+
+    def acting_on(
+        self, x: Float[Tensor, " params"], verts: Bool[Tensor, " verts"], least: float = 0.05
+    ) -> Bool[Tensor, " params"]:
+        """Parameters of the bones that have a weight of `least` or more on any of the vertices."""
+        with torch.no_grad():
+            bones = (self.weights(x)[verts] >= least).any(dim=0)
+        mask = torch.zeros(self.table.size, dtype=torch.bool)
+        for name in BONE_FIELDS:
+            run = self.table.slices[name]
+            mask[run] = bones.repeat_interleave((run.stop - run.start) // len(bones))
+        return mask
 
     def linearize(self, x: Float[Tensor, " params"]) -> AsmJacobian:
         """Vertices and the analytic derivative with respect to every parameter."""

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
 _CLUSTER_VERTS = 100
 _WEIGHT_FLOOR = 1e-3
 """Influences below this are left out of the Hessian only; the gradient keeps them all."""
-_BONE_FIELDS = ("rotation", "translation", "log_scale", "zeta", "log_pi", "mu", "chol")
+BONE_FIELDS = ("rotation", "translation", "log_scale", "zeta", "log_pi", "mu", "chol")
+"""Parameters of ASM that each bone has its own of."""
 
 
 class AsmJacobian:
@@ -88,6 +89,8 @@ class AsmJacobian:
         """
         clusters = cluster_by_position(self.model.chart.numpy(), _CLUSTER_VERTS)
         touches = (self._subtree_sum[:, 3] > _WEIGHT_FLOOR).numpy()
+        if free is not None:
+            touches &= self._free_bones(free).numpy()
         fast = self._factors(torch.float32, slopes=free is None or self._moves_slopes(free))
 
         def block(rows: np.ndarray, bones: np.ndarray) -> Tensor:
@@ -106,10 +109,15 @@ class AsmJacobian:
         out[used[:, None], used] = total.double()
         return out
 
+    def _free_bones(self, free: Bool[Tensor, " params"]) -> Bool[Tensor, " joints"]:
+        """Bones with any free parameter."""
+        split = len(self.model.parents) * self._width
+        return free[self._columns[:split]].reshape(-1, self._width).any(dim=1)
+
     def _moves_slopes(self, free: Bool[Tensor, " params"]) -> bool:
         """Whether anchors or Gaussians are free."""
         table = self.model.table
-        return any(bool(free[table.slices[name]].any()) for name in _BONE_FIELDS[3:])
+        return any(bool(free[table.slices[name]].any()) for name in BONE_FIELDS[3:])
 
     @property
     def _every_bone(self) -> Tensor:
@@ -246,7 +254,7 @@ class _Factors:
 def _bone_major_columns(model: "AsmModel") -> Int[Tensor, " params"]:
     bones = len(model.parents)
     fields = []
-    for name in _BONE_FIELDS:
+    for name in BONE_FIELDS:
         run = model.table.slices[name]
         fields.append(torch.arange(run.start, run.stop).reshape(bones, -1))
     columns = torch.cat(fields, dim=1).reshape(-1)

@@ -136,6 +136,8 @@ def _add_cluster(
 ) -> None:
     """J_c^T H_c J over the columns that H_c meets."""
     own = np.flatnonzero(member)
+    if len(own) == 0 and out.corner.shape[0] == 0:
+        return
     union = np.flatnonzero(member | touches[rows.columns].any(axis=0))
     width = out.pairs.shape[-1]
     tail = out.corner.shape[0]
