@@ -215,6 +215,8 @@ def _reduced_rgb(image: Image.Image, max_side: int, notes: list[str]) -> Image.I
     factor = max(1, max(image.size) // max_side)
     transparent = _has_alpha(image)
     top = _largest_value(image)
+    if factor == 1:
+        return _fitted(_as_codes(image, transparent, top), max_side)
     width, height = image.size
     rows = max(1, _STRIP_PIXELS // (width * factor)) * factor
     strips = []
@@ -226,11 +228,15 @@ def _reduced_rgb(image: Image.Image, max_side: int, notes: list[str]) -> Image.I
     for strip in strips:
         small.paste(strip, (0, y))
         y += strip.height
-    ratio = max(small.size) / max_side
-    if ratio > 1:
-        size = tuple(max(1, round(side / ratio)) for side in small.size)
-        small = small.resize(size, Image.Resampling.LANCZOS)
-    return small
+    return _fitted(small, max_side)
+
+
+def _fitted(image: Image.Image, max_side: int) -> Image.Image:
+    ratio = max(image.size) / max_side
+    if ratio <= 1:
+        return image
+    width, height = (max(1, round(side / ratio)) for side in image.size)
+    return image.resize((width, height), Image.Resampling.LANCZOS)
 
 
 def _note_mode(image: Image.Image, notes: list[str]) -> None:

@@ -15,6 +15,9 @@ MAX_CELLS = 512
 PERSON_SCALE = 2.2
 """Side of the masks' square over the longer side of the mesh's box."""
 
+_SEGMENTER_CELLS = 256
+"""What the network itself works on."""
+
 _NO_SKIN = ("eye_right", "eye_left", "lips_inner")
 
 
@@ -75,10 +78,13 @@ def _person(
     quarter = round(roll / (math.pi / 2))
     center = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
     crop = Crop(center, float(box[2] - box[0]), quarter * math.pi / 2)
-    probability = networks.person(pyramid.sample(crop, cells))
+    probability = networks.person(pyramid.sample(crop, _SEGMENTER_CELLS))
     if probability is None:
         return None
-    codes = np.clip(np.rint(probability * 255.0), 0, 255).astype(np.uint8)
+    enlarged = Image.fromarray(probability.astype(np.float32)).resize(
+        (cells, cells), Image.Resampling.BILINEAR
+    )
+    codes = np.clip(np.rint(np.asarray(enlarged) * 255.0), 0, 255).astype(np.uint8)
     return np.ascontiguousarray(np.rot90(codes, -quarter))
 
 

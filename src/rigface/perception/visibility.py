@@ -38,27 +38,29 @@ def _facing(points: Float[np.ndarray, "verts 3"]) -> Bool[np.ndarray, " verts"]:
     """Whether the sum of the triangles' normals at a point leans towards the camera (-z)."""
     triangles = face_mesh().triangles
     a, b, c = (points[triangles[:, corner]] for corner in range(3))
-    area_z = np.cross(b - a, c - a)[:, 2]
-    total = np.zeros(len(points))
-    for corner in range(3):
-        np.add.at(total, triangles[:, corner], area_z)
+    ab, ac = b - a, c - a
+    area_z = ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0]
+    total = np.bincount(triangles.ravel(), np.repeat(area_z, 3), minlength=len(points))
     return total < 0.0
 
 
 def _hidden(points: Float[np.ndarray, "verts 3"]) -> Bool[np.ndarray, " verts"]:
-    """Whether some triangle that does not hold the point covers it from in front."""
+    """Whether some triangle covers the point from in front.
+
+    Barycentric coordinates are affine in x and y, so all pairs are three matrix products.
+    """
     triangles = face_mesh().triangles
-    a, b, c = (points[triangles[:, corner], None, :] for corner in range(3))  # (triangles, 1, 3)
-    p = points[None]
-    double_area = _cross(b - a, c - a)
-    double_area = np.where(np.abs(double_area) < 1e-12, np.inf, double_area)
-    v = _cross(p - a, c - a) / double_area
-    w = _cross(b - a, p - a) / double_area
-    u = 1.0 - v - w
-    depth = u * a[..., 2] + v * b[..., 2] + w * c[..., 2]
-    covers = (u > 0) & (v > 0) & (w > 0) & np.isfinite(double_area)
-    return (covers & (depth < p[..., 2] - _BEHIND)).any(axis=0)
-
-
-def _cross(one: np.ndarray, other: np.ndarray) -> np.ndarray:
-    return one[..., 0] * other[..., 1] - one[..., 1] * other[..., 0]
+    a, b, c = (points[triangles[:, corner]] for corner in range(3))
+    ab, ac = b - a, c - a
+    double_area = ab[:, 0] * ac[:, 1] - ab[:, 1] * ac[:, 0]
+    solid = np.abs(double_area) > 1e-9  # seen edge-on, a triangle covers nothing
+    a, ab, ac, double_area = a[solid], ab[solid], ac[solid], double_area[solid, None]
+    toward_b = np.column_stack([ac[:, 1], -ac[:, 0], a[:, 1] * ac[:, 0] - a[:, 0] * ac[:, 1]])
+    toward_c = np.column_stack([-ab[:, 1], ab[:, 0], a[:, 0] * ab[:, 1] - a[:, 1] * ab[:, 0]])
+    toward_b, toward_c = toward_b / double_area, toward_c / double_area
+    depth = toward_b * ab[:, 2:] + toward_c * ac[:, 2:]
+    depth[:, 2] += a[:, 2]
+    at = np.vstack([points[:, :2].T, np.ones(len(points))])
+    v, w = toward_b @ at, toward_c @ at
+    covers = (v > 0) & (w > 0) & (v + w < 1)
+    return (covers & (depth @ at < points[:, 2] - _BEHIND)).any(axis=0)
