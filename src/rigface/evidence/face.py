@@ -11,7 +11,6 @@ from rigface.evidence.face_mesh import (
     IBUG_PAIRS,
     IBUG_RINGS,
     LEFT_IRIS,
-    MESH_COUNT,
     RIGHT_IRIS,
     RIGHT_SIDE,
     RINGS,
@@ -22,8 +21,8 @@ MAX_RECROP_CHANGE = 4.0
 MAX_MIRROR_CHANGE = 4.0
 """Percent of the face size; above either the landmarks are not to be trusted."""
 
-BLURRED_BELOW = 0.012
-"""Sharpness of a face that was blurred by about 1.5 % of its size (docs/photos.md)."""
+BLURRED_BELOW = 0.006
+"""Sharpness of a sharp portrait blurred by a Gaussian of 1 to 1.4 % of the face size."""
 
 _IBUG_EYE_CORNERS = (36, 45)
 

@@ -131,7 +131,9 @@ def _own_size_limit() -> Iterator[None]:
     Image.MAX_IMAGE_PIXELS = None
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # damaged EXIF, odd palettes: they become notes or errors
+            warnings.simplefilter(
+                "ignore"
+            )  # damaged EXIF, odd palettes: they become notes or errors
             yield
     finally:
         Image.MAX_IMAGE_PIXELS = before
@@ -251,8 +253,7 @@ def _note_mode(image: Image.Image, notes: list[str]) -> None:
 def _has_alpha(image: Image.Image) -> bool:
     """Whether any pixel is in fact transparent; an alpha channel of all ones is none."""
     if image.mode in ("RGBA", "LA", "PA"):
-        low, _ = image.getchannel("A").getextrema()
-        return low < 255
+        return _extrema(image.getchannel("A"))[0] < 255
     if image.mode in ("RGBa", "La"):
         return True
     return "transparency" in image.info
@@ -261,7 +262,7 @@ def _has_alpha(image: Image.Image) -> bool:
 def _largest_value(image: Image.Image) -> float:
     """What becomes white in modes that are not 8 bit; 255 in those that are."""
     if image.mode.startswith("I"):
-        top = image.getextrema()[1]
+        top = _extrema(image)[1]
         return 255.0 if top <= 255 else 65535.0 if top <= 65535 else float(top)
     if image.mode == "F":
         top = float(np.nanmax(np.asarray(image), initial=0.0))
@@ -269,6 +270,13 @@ def _largest_value(image: Image.Image) -> float:
             raise ValueError("its values are not finite, or all black")
         return 1.0 if top <= 1.0 else 255.0 if top <= 255.0 else top
     return 255.0
+
+
+def _extrema(image: Image.Image) -> tuple[float, float]:
+    """Least and largest value of an image of one channel."""
+    low, high = image.getextrema()
+    assert not isinstance(low, tuple) and not isinstance(high, tuple)
+    return low, high
 
 
 def _as_codes(strip: Image.Image, transparent: bool, top: float) -> Image.Image:
@@ -284,9 +292,7 @@ def _as_codes(strip: Image.Image, transparent: bool, top: float) -> Image.Image:
     return strip if strip.mode == "CMYK" else strip.convert("RGB")
 
 
-def _to_srgb(
-    image: Image.Image, profile: bytes | None, mode: str, notes: list[str]
-) -> Image.Image:
+def _to_srgb(image: Image.Image, profile: bytes | None, mode: str, notes: list[str]) -> Image.Image:
     """Colours by the embedded profile if there is one that fits, else as sRGB."""
     fits = image.mode == "CMYK" or mode in ("RGB", "RGBA", "P")
     if profile and fits:

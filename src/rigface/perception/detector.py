@@ -1,7 +1,7 @@
 """`load_detector`: one protocol for whoever finds faces."""
 
 from pathlib import Path
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 from rigface.errors import UsageError
 from rigface.evidence.face import FaceObservation
@@ -10,6 +10,7 @@ from rigface.evidence.photo import Photo
 DetectorName = Literal["auto", "mediapipe", "litert", "file"]
 
 
+@runtime_checkable
 class FaceDetector(Protocol):
     """Finds faces in one photo."""
 

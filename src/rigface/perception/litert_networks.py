@@ -42,7 +42,12 @@ SCORE_NAMES = (
 
 SCORE_POINTS = tuple(
     sorted(
-        {*BROWS, *NOSE_RIDGE, *range(SKIN_COUNT, MESH_COUNT), *(i for r in RINGS.values() for i in r)}
+        {
+            *BROWS,
+            *NOSE_RIDGE,
+            *range(SKIN_COUNT, MESH_COUNT),
+            *(i for r in RINGS.values() for i in r),
+        }
     )
 )
 """The 146 landmarks that the score network reads: contours, irises and the ridge of the nose."""
@@ -85,7 +90,9 @@ class LitertNetworks:
         if logit < 0.0:
             return []
         scores = self._scores.run((points[list(SCORE_POINTS), :2] * _MESH_SIDE)[None])[0].ravel()
-        named = dict(zip(SCORE_NAMES[1:], scores[1:].astype(float).tolist(), strict=True))
+        named: dict[str, float] = dict(
+            zip(SCORE_NAMES[1:], scores[1:].astype(float).tolist(), strict=True)
+        )
         return [MeshGuess(points, float(expit(logit)), named)]
 
     def person(

@@ -62,9 +62,7 @@ class MediapipeNetworks:
             for face in found
         ]
 
-    def person(
-        self, picture: UInt8[np.ndarray, "side side 3"]
-    ) -> Float[np.ndarray, "side side"]:
+    def person(self, picture: UInt8[np.ndarray, "side side 3"]) -> Float[np.ndarray, "side side"]:
         """See `FaceNetworks`."""
         return _process(self._segmenter, picture).segmentation_mask
 

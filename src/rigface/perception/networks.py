@@ -1,7 +1,7 @@
 """What a set of face networks must offer; the two-pass logic is the same for all of them."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, UInt8
@@ -29,6 +29,7 @@ class MeshGuess:
     blendshapes: dict[str, float] | None = None
 
 
+@runtime_checkable
 class FaceNetworks(Protocol):
     """Pictures are contiguous square RGB of any size; results do not depend on earlier calls."""
 

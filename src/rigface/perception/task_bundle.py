@@ -52,7 +52,9 @@ def read_task_bundle(path: str | Path) -> TaskBundle:
     content = path.read_bytes()
     try:
         with zipfile.ZipFile(path) as bundle:
-            members = [_member(path, bundle, name) for name in (_DETECTOR, _LANDMARKS, _BLENDSHAPES)]
+            members = [
+                _member(path, bundle, name) for name in (_DETECTOR, _LANDMARKS, _BLENDSHAPES)
+            ]
     except (zipfile.BadZipFile, OSError, NotImplementedError, RuntimeError) as error:
         raise InputError(
             f"{path} is no MediaPipe task bundle ({error}). Give an unchanged face_landmarker.task."

@@ -151,7 +151,8 @@ def _sigma(
     """Crop jitter of the point, its doubt between the photo and its mirror, and a pixel floor."""
     right, left = 0.5 * (second + mirrored)[list(EYE_CORNERS)]
     jitter = face_mesh().jitter * max(
-        float(np.linalg.norm(left - right)), 0.4 * face_size(second)  # turned faces: short eyes
+        float(np.linalg.norm(left - right)),
+        0.4 * face_size(second),  # turned faces: short eyes
     )
     doubt = 0.5 * np.linalg.norm(second - mirrored, axis=1)
     return np.sqrt(jitter**2 + doubt**2 + _PIXEL_SIGMA**2)
