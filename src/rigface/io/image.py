@@ -276,7 +276,7 @@ def _extrema(image: Image.Image) -> tuple[float, float]:
     """Least and largest value of an image of one channel."""
     low, high = image.getextrema()
     assert not isinstance(low, tuple) and not isinstance(high, tuple)
-    return low, high
+    return float(low), float(high)
 
 
 def _as_codes(strip: Image.Image, transparent: bool, top: float) -> Image.Image:
