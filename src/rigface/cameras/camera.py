@@ -16,7 +16,7 @@ class Camera:
     """One pinhole camera, or a batch of them that see pictures of one size.
 
     OpenCV frame: x right, y down, z forward, metres. The continuous pixel coordinates start at the
-    outer corner of the first pixel: the one in column i, row j has its centre at (i + 0.5, j + 0.5).
+    outer corner of the first pixel: the centre of column i, row j is at (i + 0.5, j + 0.5).
     All tensors share dtype and device; their batch axes broadcast.
     """
 
