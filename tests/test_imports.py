@@ -13,7 +13,10 @@ import rigface
 
 MODULES = sorted(module.name for module in pkgutil.walk_packages(rigface.__path__, "rigface."))
 SOURCE = Path(rigface.__file__).parent
-FORBIDDEN = {"plyfile", "bpy", "anny", "igl", "matplotlib", "meshmonk", "drtk", "jaxls"}
+FORBIDDEN = {
+    "plyfile", "bpy", "anny", "igl", "matplotlib", "meshmonk", "drtk", "jaxls",
+    "mediapipe", "cv2", "ai_edge_litert", "pillow_heif",
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("name", MODULES)

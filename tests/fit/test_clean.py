@@ -18,6 +18,7 @@ def test_a_clean_mesh_stays_as_it_is():
     found = clean(Scan(head.vertices, head.faces))
     assert found.kept.all() and found.scan.notes == ()
     np.testing.assert_array_equal(found.scan.vertices, head.vertices)
+    assert found.scan.faces is not None
     np.testing.assert_array_equal(found.scan.faces, head.faces)
 
 
@@ -31,6 +32,7 @@ def test_floating_triangles_go_and_are_counted(rng):
         notes=("read",),
     )
     found = clean(scan)
+    assert found.scan.faces is not None
     np.testing.assert_array_equal(found.scan.faces, head.faces)
     assert found.kept.sum() == len(head.vertices)
     assert found.scan.notes == ("read", "left out 1,000 stray triangles (16.3%)")
@@ -48,6 +50,7 @@ def test_faces_that_run_against_their_neighbours_are_turned(rng):
     faces = head.faces.copy()
     faces[::4] = faces[::4, ::-1]
     found = clean(Scan(head.vertices, faces))
+    assert found.scan.faces is not None
     np.testing.assert_array_equal(found.scan.faces, head.faces)
     assert found.scan.notes == (
         f"turned {len(faces[::4]):,} faces round that ran against their neighbours",

@@ -29,8 +29,11 @@ def test_obj_round_trip_is_exact(tmp_path, mesh, dtype):
     save_obj(path, mesh, normals=mesh.vertices, comment="two\nlines")
     back = load_scan(path)
     np.testing.assert_array_equal(back.vertices.astype(dtype), mesh.vertices)
+    assert back.faces is not None
     np.testing.assert_array_equal(back.faces, mesh.faces)
+    assert back.uv is not None
     np.testing.assert_array_equal(back.uv, mesh.uv)
+    assert back.uv_faces is not None
     np.testing.assert_array_equal(back.uv_faces, mesh.uv_faces)
     assert back.colors is None
     assert path.read_text().startswith("# two\n# lines\nv ")
@@ -64,6 +67,7 @@ def test_ply_round_trip_is_exact(tmp_path, mesh, rng, ascii_file, dtype):
     )
     back = read_ply(path)
     np.testing.assert_array_equal(back.vertices.astype(dtype), mesh.vertices.astype(dtype))
+    assert back.faces is not None
     np.testing.assert_array_equal(back.faces, mesh.faces)
     # The colours come back as the same codes: decoding and encoding are inverse.
     save_ply(tmp_path / "again.ply", Mesh(back.vertices, got(back.faces)), back.colors)

@@ -142,5 +142,6 @@ def test_template_of_meshmonk_equals_a_plain_reader(data_dir):
             corners.append([[int(i) - 1 for i in corner.split("/")] for corner in rest])
     mesh = read_obj(path)
     np.testing.assert_array_equal(mesh.vertices, vertices)
+    assert mesh.uv is not None
     np.testing.assert_array_equal(mesh.uv, uv)
     np.testing.assert_array_equal(np.stack([got(mesh.faces), got(mesh.uv_faces)], -1), corners)

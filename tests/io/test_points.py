@@ -26,9 +26,12 @@ def test_three_more_columns_are_normals_or_colors(tmp_path):
     path = tmp_path / "cloud.xyz"
     path.write_text("0 0 0 0 0 1\n1 0 0 0.6 0 0.8\n")
     mesh = read_points(path)
+    assert mesh.normals is not None
     np.testing.assert_array_equal(mesh.normals, [[0, 0, 1], [0.6, 0, 0.8]])
     path.write_text("0 0 0 255 0 0\n1 0 0 0 0 255\n")
-    np.testing.assert_array_equal(read_points(path).colors, [[1, 0, 0], [0, 0, 1]])
+    colors = read_points(path).colors
+    assert colors is not None
+    np.testing.assert_array_equal(colors, [[1, 0, 0], [0, 0, 1]])
 
 
 @pytest.mark.parametrize("text", ["hello\nworld\n", "1 2\n3 4\n", "1 2 3\n4 5\n", "1 2 3\nx y z\n"])

@@ -15,6 +15,7 @@ def test_a_good_mesh_is_left_alone():
     repair(mesh)
     assert mesh.notes == []
     assert mesh.vertices is vertices
+    assert mesh.faces is not None
     np.testing.assert_array_equal(mesh.faces, faces)
 
 

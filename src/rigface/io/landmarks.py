@@ -1,14 +1,11 @@
 """`load_landmarks`: points that somebody placed on a scan, from the usual small files."""
 
 import json
-import math
 import re
 from collections.abc import Callable
-from io import BytesIO
 from pathlib import Path
 
 import numpy as np
-from numpy.lib import format as npy
 
 from rigface.errors import InputError
 from rigface.evidence.landmarks import (
@@ -18,11 +15,11 @@ from rigface.evidence.landmarks import (
     Landmarks,
     ibug_index,
 )
+from rigface.io.point_files import decode_text, parse_npy, read_content, to_number
 
 MIN_LANDMARKS = 3
 """Fewer points do not fix a pose."""
 
-_MAX_BYTES = 1 << 20
 _INNER_COUNT = IBUG_COUNT - INNER_FIRST
 
 _Rows = tuple[list[str] | None, np.ndarray]
@@ -46,7 +43,7 @@ def load_landmarks(path: str | Path) -> Landmarks:
             f"{path} has the unknown extension '{path.suffix}' for landmarks. "
             f"Known are {', '.join(_READERS)}."
         )
-    names, points = reader(path, _content(path))
+    names, points = reader(path, read_content(path))
     if points.ndim != 2 or points.shape[1] != 3:
         raise InputError(
             f"{path} holds landmarks of shape {points.shape}; expected (68, 3), (51, 3), or named "
@@ -66,22 +63,6 @@ def load_landmarks(path: str | Path) -> Landmarks:
             "a face. Add more, for example nose_tip, eye_outer_right and eye_outer_left."
         )
     return Landmarks(tuple(f"ibug.{index}" for index in ibug), points)
-
-
-def _content(path: Path) -> bytes:
-    try:
-        if not path.is_file():
-            what = "is a folder" if path.is_dir() else "does not exist"
-            raise InputError(f"the landmarks file {path} {what}. Check the path.")
-        size = path.stat().st_size
-        if not 0 < size <= _MAX_BYTES:
-            raise InputError(
-                f"{path} has {size:,} bytes; a landmarks file has between 1 and {_MAX_BYTES:,}. "
-                "Check that it is the right file."
-            )
-        return path.read_bytes()
-    except (OSError, ValueError) as error:
-        raise InputError(f"the landmarks file {path} cannot be read: {error}.") from error
 
 
 def _by_order(path: Path, count: int) -> list[int]:
@@ -119,11 +100,11 @@ def _read_table(path: Path, content: bytes) -> _Rows:
     """Lines of `x y z` or `name x y z`; blanks, tabs, commas or semicolons between them."""
     names: list[str] = []
     points: list[list[float]] = []
-    for number, line in enumerate(_text(path, content).splitlines(), start=1):
+    for number, line in enumerate(decode_text(path, content).splitlines(), start=1):
         cells = re.split(r"[\s,;]+", line.strip(" \t,;"))
         if cells == [""] or line.lstrip().startswith(("#", "//")):
             continue
-        values = [_number(cell) for cell in cells]
+        values = [to_number(cell) for cell in cells]
         numeric = [value for value in values if value is not None]
         if not points and not numeric:
             continue  # a heading such as "name,x,y,z"
@@ -142,7 +123,7 @@ def _read_table(path: Path, content: bytes) -> _Rows:
 
 def _read_pts(path: Path, content: bytes) -> _Rows:
     """The iBUG format: `version`, `n_points`, then the points between braces."""
-    text = _text(path, content)
+    text = decode_text(path, content)
     inside = re.search(r"\{(.*?)\}", text, re.DOTALL)
     if inside is None:
         return _read_table(path, content)
@@ -150,21 +131,7 @@ def _read_pts(path: Path, content: bytes) -> _Rows:
 
 
 def _read_npy(path: Path, content: bytes) -> _Rows:
-    try:
-        file = BytesIO(content)
-        major, _ = npy.read_magic(file)
-        read_header = npy.read_array_header_1_0 if major == 1 else npy.read_array_header_2_0
-        shape, fortran_order, dtype = read_header(file)
-        if dtype.kind not in "iuf":
-            raise ValueError(f"it holds {dtype}")
-        # Not numpy.load: it allocates what the header says before it looks for the data.
-        values = np.frombuffer(content, dtype, math.prod(shape), file.tell())
-        return None, values.reshape(shape, order="F" if fortran_order else "C").astype(np.float64)
-    except Exception as error:  # what a damaged header raises is not documented
-        raise InputError(
-            f"{path} is no readable numpy array of numbers ({str(error)[:80]}). "
-            "Save it again with numpy.save."
-        ) from error
+    return None, parse_npy(path, content)
 
 
 def _read_json(path: Path, content: bytes) -> _Rows:
@@ -188,7 +155,7 @@ def _read_json(path: Path, content: bytes) -> _Rows:
 
 def _read_pp(path: Path, content: bytes) -> _Rows:
     """MeshLab's picked points; those that are switched off are left out."""
-    text = _text(path, content)
+    text = decode_text(path, content)
     names: list[str] = []
     points: list[list[float]] = []
     # No XML parser: the format is one flat kind of tag, and entities are an attack surface.
@@ -196,7 +163,7 @@ def _read_pp(path: Path, content: bytes) -> _Rows:
         attributes = dict(re.findall(r'(\w+)\s*=\s*"([^"]*)"', tag))
         if attributes.get("active", "1") != "1":
             continue
-        values = [_number(attributes.get(axis, "")) for axis in "xyz"]
+        values = [to_number(attributes.get(axis, "")) for axis in "xyz"]
         if None in values:
             raise InputError(
                 f"{path} has a point without readable x, y and z: '<point{tag[:50]}>'. "
@@ -238,20 +205,3 @@ def _rows(path: Path, names: list[str], points: list[list[float]]) -> _Rows:
             f"{max(map(len, points))} numbers; expected x y z for each."
         )
     return (names or None), np.array(points, np.float64)
-
-
-def _text(path: Path, content: bytes) -> str:
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(
-            f"{path} is no text file. Expected lines of 'x y z' or 'name x y z'."
-        ) from error
-    return text
-
-
-def _number(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None

@@ -102,11 +102,11 @@ def parse_numbers(text: bytes, expected: int, dtype: type) -> np.ndarray | None:
     if expected == 0:  # numpy reads one -1 out of blanks
         return np.zeros(0, dtype)
     with warnings.catch_warnings():
-        # numpy < 2.3 warns and stops where newer versions raise; the count tells in both.
-        warnings.simplefilter("ignore", DeprecationWarning)
+        # numpy < 2.3 warns and stops where newer versions raise; the count does not always tell.
+        warnings.simplefilter("error", DeprecationWarning)
         try:
             values = np.fromstring(text, dtype=dtype, sep=" ")
-        except ValueError:
+        except (ValueError, DeprecationWarning):
             return None
     return values if len(values) == expected else None
 

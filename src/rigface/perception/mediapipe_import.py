@@ -1,0 +1,103 @@
+"""Importing mediapipe quietly, also where OpenCV's system libraries are missing.
+
+mediapipe imports cv2 for its drawing functions, and opencv-contrib-python needs libGL.so.1 and
+libglib-2.0, which slim Linux images lack. The face networks never call cv2. So where cv2 cannot
+be loaded, an empty module stands in for it during that one import and is removed afterwards.
+"""
+
+import importlib
+import os
+import sys
+import tempfile
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import Any
+
+from rigface.errors import MissingExtraError
+
+MISSING = (
+    'finding faces needs mediapipe. Install it with: pip install "rigface[photo]" (Python 3.11 or '
+    '3.12; elsewhere "rigface[litert]" with a face_landmarker.task), or give the points yourself: '
+    "--landmarks FILE with 68 or 478 of them."
+)
+
+
+def import_mediapipe() -> Any:
+    """The mediapipe package with its legacy solutions.
+
+    Raises MissingExtraError if it is not installed, cannot be loaded, or has no solutions.
+    """
+    os.environ.setdefault("GLOG_minloglevel", "2")  # read once, when the library is loaded
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+    with quiet_stderr(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            with _stand_in_for_cv2():
+                mediapipe = importlib.import_module("mediapipe")
+                importlib.import_module("mediapipe.python.solutions.face_mesh")
+        except ModuleNotFoundError as error:
+            if (error.name or "").partition(".")[0] == "mediapipe" and error.name == "mediapipe":
+                raise MissingExtraError(MISSING[0].upper() + MISSING[1:]) from error
+            raise MissingExtraError(_broken(error)) from error
+        except ImportError as error:
+            raise MissingExtraError(_broken(error)) from error
+    return mediapipe
+
+
+def _broken(error: ImportError) -> str:
+    return (
+        f"mediapipe is installed but cannot be loaded ({str(error)[:120]}). Version 0.10.21 with "
+        f'its legacy solutions is needed: pip install "rigface[photo]". Without it {MISSING}'
+    )
+
+
+@contextmanager
+def _stand_in_for_cv2() -> Iterator[None]:
+    """An empty `cv2` for as long as the block runs, if the real one cannot be loaded."""
+    try:
+        importlib.import_module("cv2")
+        missing = False
+    except ImportError:
+        missing = True
+    if not missing:
+        yield
+        return
+    _forget_cv2()
+    sys.modules["cv2"] = ModuleType("cv2")
+    try:
+        yield
+    finally:
+        _forget_cv2()  # so that whoever needs the real one gets the real error
+
+
+def _forget_cv2() -> None:
+    for name in [name for name in sys.modules if name.partition(".")[0] == "cv2"]:
+        del sys.modules[name]
+
+
+@contextmanager
+def quiet_stderr() -> Iterator[None]:
+    """Drop what native code writes to file descriptor 2 meanwhile; show it if the block raises.
+
+    absl and TensorFlow Lite greet on stderr whenever a graph is made, and no setting stops all.
+    """
+    sys.stderr.flush()
+    try:
+        saved = os.dup(2)
+    except OSError:  # there is no stderr, as under pythonw
+        yield
+        return
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        except BaseException:
+            os.dup2(saved, 2)
+            held.seek(0)
+            os.write(2, held.read())
+            raise
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
