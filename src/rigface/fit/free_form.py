@@ -15,6 +15,7 @@ from jaxtyping import Float
 from rigface.fit.matching import Matcher, MatchRule
 from rigface.fit.stages import Wavelengths
 from rigface.terms.smoothness import DeformationEnergy
+from rigface.terms.term import VertexTerm
 
 
 @dataclass(frozen=True)
@@ -33,10 +34,11 @@ def register_free_form(
     schedule: FreeForm,
     local_stiffness: Float[np.ndarray, " verts"] | None = None,
     affine: bool = True,
+    extra: tuple[VertexTerm, ...] = (),
 ) -> Float[np.ndarray, "verts 3"]:
     """Vertices that meet the scan, from a start that already lies near it.
 
-    Without `affine` the plate refers to `template` as it is.
+    Without `affine` the plate refers to `template` as it is. `extra` terms pull at every step.
     """
     vertices = start
     for step, wave in enumerate(schedule.waves):
@@ -48,6 +50,7 @@ def register_free_form(
         terms = [
             *matcher.match(vertices, rule).terms(vertices, rule),
             plate.term(wave.stiffness(rule.sigma)),
+            *extra,
         ]
         parts = [term.quadratic(vertices) for term in terms]
         hessian = sum(part.hessian for part in parts[1:]) + parts[0].hessian

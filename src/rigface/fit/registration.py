@@ -34,7 +34,7 @@ from rigface.terms.energy import Energy
 from rigface.terms.lip_gap import GapTerm
 from rigface.terms.robust import GemanMcClure
 from rigface.terms.smoothness import DeformationEnergy
-from rigface.terms.term import OneSidedTerm
+from rigface.terms.term import OneSidedTerm, VertexTerm
 from rigface.terms.vertex_targets import VertexTargetTerm
 
 MM = 1e-3
@@ -160,8 +160,12 @@ def refine_free_form(
     first: Registration,
     matcher: Matcher,
     local: Float[np.ndarray, " verts"],
+    extra: tuple[VertexTerm, ...] = (),
 ) -> Float[np.ndarray, "verts 3"]:
-    """The scan's surface in the template's topology, with evenly spread correspondence."""
+    """The scan's surface in the template's topology, with evenly spread correspondence.
+
+    `extra` terms pull beside the scan, for what is known about a correspondence.
+    """
     rule = MatchRule(10 * MM, 0.5, 1 * MM, GemanMcClure(12.0), slide=0.05, reverse=0.3)
     waves = (
         (0.04, 0.12),
@@ -171,7 +175,9 @@ def refine_free_form(
         (0.02, 0.1),
     )
     schedule = FreeForm(rule, tuple(Wavelengths(n, t) for n, t in waves), 8 * MM)
-    return register_free_form(template, first.vertices, matcher, schedule, local)
+    return register_free_form(
+        template, first.vertices, matcher, schedule, local, extra=extra
+    )
 
 
 def fit_bones(
