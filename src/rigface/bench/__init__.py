@@ -26,15 +26,21 @@ def run_benchmark(
 
     from rich.console import Console
 
-    from rigface.bench.registration import QUICK, Scope, registration_report
     from rigface.bench.table import show, update_docs, write_json
     from rigface.errors import UsageError
 
-    if name != "registration":
-        raise UsageError(f"unknown benchmark {name!r}; available: registration.")
     console = Console(stderr=True, highlight=False, markup=False)
-    scope = replace(QUICK if quick else Scope(), robustness=robustness)
-    report = registration_report(data, scope, console.print)
+    if name == "registration":
+        from rigface.bench.registration import QUICK, Scope, registration_report
+
+        scope = replace(QUICK if quick else Scope(), robustness=robustness)
+        report = registration_report(data, scope, console.print)
+    elif name == "prior":
+        from rigface.bench.prior import prior_report
+
+        report = prior_report(data, quick, console.print)
+    else:
+        raise UsageError(f"unknown benchmark {name!r}; available: registration, prior.")
     show(report)
     if json_path is not None:
         write_json(report.rows, json_path)

@@ -14,6 +14,7 @@ import tyro
 from rigface.cli.bench import BenchCommand
 from rigface.cli.messages import EXIT_INTERRUPTED, EXIT_UNEXPECTED, report_error, report_unexpected
 from rigface.cli.scan import ScanCommand
+from rigface.cli.train import TrainCommand
 from rigface.cli.view import ViewCommand
 from rigface.errors import RigfaceError, UsageError
 
@@ -27,6 +28,7 @@ Command = (
     Annotated[ScanCommand, tyro.conf.subcommand("scan")]
     | Annotated[ViewCommand, tyro.conf.subcommand("view")]
     | Annotated[BenchCommand, tyro.conf.subcommand("bench")]
+    | Annotated[TrainCommand, tyro.conf.subcommand("train")]
 )
 
 

@@ -41,10 +41,11 @@ def register_free_form(
     schedule: FreeForm,
     local_stiffness: Float[np.ndarray, " verts"] | None = None,
     affine: bool = True,
+    extra: tuple[VertexTerm, ...] = (),
 ) -> Float[np.ndarray, "verts 3"]:
     """Vertices that meet the scan, from a start that already lies near it.
 
-    Without `affine` the plate refers to `template` as it is.
+    Without `affine` the plate refers to `template` as it is. `extra` terms pull at every step.
     """
     vertices = start
     for rule, wave in zip(schedule.rules(), schedule.waves, strict=True):
@@ -53,6 +54,7 @@ def register_free_form(
         terms = [
             *matcher.match(vertices, rule).terms(vertices, rule),
             plate.term(wave.stiffness(rule.sigma)),
+            *extra,
         ]
         vertices = newton_step(terms, vertices)
     return vertices

@@ -187,7 +187,7 @@ class AsmModel:
         values = self.table.unpack(x)
         weights, shares = self._weights(values)
         bind, gradient = self._bind(values["zeta"])
-        joints = self._world_from_joint(values, bind)
+        joints = self.joint_chain(values, bind)
         translation = joints[..., :3, 3] - (joints[..., :3, :3] @ bind[..., None])[..., 0]
         transforms = affine(joints[..., :3, :3], translation)
         rest = self.template
@@ -232,7 +232,9 @@ class AsmModel:
         )
         return surface - self.anchor0 + self.bind0, gradient
 
-    def _world_from_joint(self, values: dict[str, Tensor], bind: Tensor) -> Tensor:
+    def joint_chain(
+        self, values: dict[str, Tensor], bind: Float[Tensor, "*#batch joints 3"]
+    ) -> Float[Tensor, "*batch joints 4 4"]:
         """M_j = M_p B_p^-1 B_j M(tau_j) (Eq. 8, 9); bind rotations are the identity."""
         parent = [max(p, 0) for p in self.parents]
         is_child = bind.new_tensor([float(p >= 0) for p in self.parents])[:, None]

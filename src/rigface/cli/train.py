@@ -1,0 +1,70 @@
+"""`rigface train NAME`: learn what the package ships, again or from other data."""
+
+import sys
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Literal
+
+import tyro
+
+from rigface.cli.messages import EXIT_GOOD
+from rigface.errors import InputError
+from rigface.progress import open_progress
+
+
+@dataclass(frozen=True)
+class TrainCommand:
+    """Learn the identity prior: a Gaussian over ASM's bones from ICT-FaceKit and Anny heads.
+
+    Writes a safetensors file and its model card beside it. Needs the package anny==0.6.2."""
+
+    name: tyro.conf.Positional[Literal["prior"]]
+    """What to learn."""
+    ict: Annotated[Path, tyro.conf.arg(metavar="DIR")]
+    """Folder of ICT-FaceKit."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = Path("prior.safetensors")
+    """The file to write; the model card gets the same name with .md."""
+    rank: int = 60
+    """Modes, at most 65."""
+    ict_heads: int = 400
+    """ICT identities to draw."""
+    anny_per_group: int = 25
+    """Anny heads to draw for each of 4 ages x 4 ancestries."""
+    anny_weight: float = 0.3
+    """Share of Anny's heads in the second moment."""
+    seed: int = 0
+    """Seed of everything that is drawn."""
+    quiet: bool = False
+    """Print errors only."""
+
+    json = False
+
+    def run(self) -> int:
+        self._check()
+        from rigface.learn.population import PopulationConfig
+        from rigface.learn.prior import TrainConfig
+        from rigface.learn.train import PriorRecipe, train_identity_prior
+
+        recipe = PriorRecipe(
+            PopulationConfig(self.ict_heads, self.anny_per_group, self.anny_weight, seed=self.seed),
+            TrainConfig(self.rank),
+        )
+        with closing(open_progress(sys.stderr, self.quiet)) as progress:
+            train_identity_prior(self.ict, self.out, recipe, progress)
+        if not self.quiet:
+            print(f"{self.out}  identity prior\n{self.out.with_suffix('.md')}  its model card")
+        return EXIT_GOOD
+
+    def _check(self) -> None:
+        """What cannot work is said before torch is even imported."""
+        if not self.out.parent.is_dir():
+            raise InputError(f"the folder of --out {self.out} does not exist; create it first.")
+        if self.out.suffix != ".safetensors":
+            raise InputError(f"--out {self.out} must end in .safetensors.")
+        if not 1 <= self.rank <= 65:
+            raise InputError(f"--rank {self.rank}; 1 to 65 modes stay under 50,000 numbers.")
+        if not 0 <= self.anny_weight < 1:
+            raise InputError(f"--anny-weight {self.anny_weight}; expected 0 up to 1, without 1.")
+        if self.ict_heads < 10 or self.anny_per_group < 2:
+            raise InputError("a population needs at least 10 ICT heads and 2 per group of Anny's.")

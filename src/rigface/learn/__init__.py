@@ -1,0 +1,1 @@
+"""Populations of heads and what is trained on them."""
