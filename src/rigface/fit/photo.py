@@ -1,10 +1,10 @@
 """`fit_photos`: photos of one person become one rigged head. Recipe, from top to bottom.
 
-    1 landmarks           who sees them is `perception`'s business; each has its own sigma
-    2 first camera        scaled orthography on the prior's mean head
-    3 pose                rotation and place
-    4 pose, expression, identity, focal length; outline against the background
-    5 size                from the irises and the population
+1 landmarks           who sees them is `perception`'s business; each has its own sigma
+2 first camera        scaled orthography on the prior's mean head
+3 pose                rotation and place
+4 pose, expression, identity, focal length; outline against the background
+5 size                from the irises and the population
 """
 
 import math
@@ -131,7 +131,7 @@ class _Fit:
         self.rows = [_landmarks(embedding, face) for face in faces]
         rest = model.table.zeros()
         starts = []
-        for photo, face, rows in zip(photos, faces, self.rows, strict=True):
+        for photo, rows in zip(photos, self.rows, strict=True):
             place = model.points(rest, rows.corners, rows.bary)[0].numpy()
             size = (photo.width, photo.height)
             weights = 1 / rows.sigma**2

@@ -40,7 +40,7 @@ class View:
 
 def views_table(model: AsmIdentity, views: int, shared_expression: bool) -> ParameterTable:
     """Identity, expression (one, or one per view), then the cameras."""
-    modes, shapes = len(model.modes), model.shapes.shape[-1]
+    shapes = model.shapes.shape[-1]
     rows = (shapes,) if shared_expression else (views, shapes)
     meaning = "of each camera, from its start"
     return ParameterTable(
