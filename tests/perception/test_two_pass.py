@@ -17,11 +17,14 @@ class ScriptedNetworks:
     second_scale = 2.0
 
     def __init__(self, shifts=(0.0, 0.0, 0.0), person: float | None = 1.0) -> None:
-        points = np.random.default_rng(0).uniform(0.3, 0.7, (478, 3)) * [1, 1, 0.1]
+        # Symmetric, and in the middle half of the crop, where the second crop puts it again.
         mirror, right = face_mesh().mirror, np.array(RIGHT_SIDE)
+        points = np.random.default_rng(0).uniform(0, 0.1, (478, 3))
+        points = 0.5 * (points + points[mirror])
+        points[:, 1] = 0.25 + 0.5 * (points[:, 1] - points[:, 1].min()) / np.ptp(points[:, 1])
         points[:, 0] = 0.5
         points[right, 0] = np.linspace(0.25, 0.45, len(right))
-        points[mirror[right]] = points[right] * [-1, 1, 1] + [1, 0, 0]
+        points[mirror[right], 0] = 1.0 - points[right, 0]
         self.points, self.shifts, self.calls, self.probability = points, shifts, 0, person
 
     def propose(self, picture):
