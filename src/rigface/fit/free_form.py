@@ -114,13 +114,14 @@ class _Solver:
             step, missed = spla.cg(matrix, gradient, rtol=1e-4, maxiter=_ITERATIONS, M=nearby)
             if not missed:
                 return step
-        self._factor = spla.splu(
+        factor = spla.splu(
             matrix,
             permc_spec="MMD_AT_PLUS_A",
             diag_pivot_thresh=0.0,
             options={"SymmetricMode": True},
         )
-        return self._factor.solve(gradient)
+        self._factor = factor
+        return factor.solve(gradient)
 
 
 def newton_step(
