@@ -185,4 +185,5 @@ def test_the_jaw_line_on_the_outline(template, embedding):
     jaw, known = embedding.contour_jaw(outline)
     assert jaw.shape == (17, 3) and known.shape == (17,)
     assert known[3:14].all()
-    np.testing.assert_allclose(jaw[::-1] * FLIP, jaw, atol=1.5e-3)
+    even = np.delete(np.arange(17), [3, 13])  # a pair on the right, one point on the left
+    np.testing.assert_allclose((jaw[::-1] * FLIP)[even], jaw[even], atol=1e-6)

@@ -50,8 +50,22 @@ def contour_paths(template: Template, positions: np.ndarray) -> tuple[np.ndarray
     ids = np.flatnonzero(template.regions["outer"][mesh.faces].all(axis=1))
     surface = Surface(torch.from_numpy(mesh.vertices), torch.from_numpy(mesh.faces[ids]))
     ears, neck = (template.regions[name][mesh.faces].any(axis=1) for name in ("ears", "neck"))
-    rows = [_path(surface, ids, (ears, neck), mesh, positions[mark]) for mark in MESH_OVAL]
+    left = MESH_OVAL[: len(MESH_OVAL) // 2 + 1]  # with both ends, which lie on the midline
+    rows = [_path(surface, ids, (ears, neck), mesh, positions[mark]) for mark in left]
+    rows += [_mirrored(template, *row) for row in rows[-2:0:-1]]
     return np.array([face for face, _ in rows]), np.array([bary for _, bary in rows])
+
+
+def _mirrored(
+    template: Template, face: np.ndarray, bary: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same places on the other side of the head."""
+    faces = template.mesh.faces
+    twin = {tuple(sorted(row)): number for number, row in enumerate(faces.tolist())}
+    there = template.mirror[faces[face]]
+    other = np.array([twin[tuple(sorted(row))] for row in there.tolist()])
+    order = (faces[other][:, :, None] == there[:, None, :]).argmax(axis=2)
+    return other, np.take_along_axis(bary, order, axis=1)
 
 
 def _path(surface, ids, ends, mesh, mark) -> tuple[np.ndarray, np.ndarray]:
