@@ -64,9 +64,9 @@ class PhotoSettings:
     sparsity: float = 2.0
     """Price of one unit of expression weight."""
     told_focal_sigma: float = 0.03
-    typical_focal_sigma: float = 0.25
+    typical_focal_sigma: float = 0.2
     """Spread of the logarithm of the focal length, from the file and without it."""
-    rounds: int = 4
+    rounds: int = 3
     steps: int = 4
     """Levenberg-Marquardt steps of each round; a round renews the outline."""
 
