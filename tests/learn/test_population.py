@@ -77,7 +77,9 @@ def test_alignment_removes_pose_and_keeps_size_as_a_number():
     np.testing.assert_array_equal(found.held_out, [False, False, False, True])
 
 
-@pytest.mark.skipif(not (DATA / "ict_facekit").is_dir(), reason="ICT-FaceKit is not at RIGFACE_DATA")
+@pytest.mark.skipif(
+    not (DATA / "ict_facekit").is_dir(), reason="ICT-FaceKit is not at RIGFACE_DATA"
+)
 def test_ict_faces_arrive_on_their_own_skin():
     from rigface.datasets.ict import load_ict
     from rigface.learn.ict_heads import _IctSkin

@@ -175,9 +175,7 @@ def refine_free_form(
         (0.02, 0.1),
     )
     schedule = FreeForm(rule, tuple(Wavelengths(n, t) for n, t in waves), 8 * MM)
-    return register_free_form(
-        template, first.vertices, matcher, schedule, local, extra=extra
-    )
+    return register_free_form(template, first.vertices, matcher, schedule, local, extra=extra)
 
 
 def fit_bones(
