@@ -58,6 +58,8 @@ class Samples:
     """0 to 1: seen, not grazing, not beside an outline or an opening."""
     worth: Float[Tensor, " samples"]
     """For the choice between photos: trust, steepness of view and pixels per metre together."""
+    slope: Float[Tensor, " samples"]
+    """Cosine between the normal and the ray to the camera."""
     normal: Float[Tensor, "samples 3"]
 
 
@@ -108,7 +110,7 @@ class PhotoSampler:
         trust, slope, depth = trust[keep], slope[keep], depth[keep]
         worth = trust * slope**2 * (float(self.buffer.focal.mean()) * MM / depth) ** 2
         pixels, _ = self.camera.project(point)
-        return Samples(rows, _look_up(self.linear, pixels).T, trust, worth, normal)
+        return Samples(rows, _look_up(self.linear, pixels).T, trust, worth, slope, normal)
 
     def _trust(self, point: Tensor, cosine: Tensor) -> tuple[Tensor, Tensor]:
         pixels, depth = self.buffer.project(point)

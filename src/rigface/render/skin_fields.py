@@ -20,9 +20,9 @@ _DARKEST = 1e-3
 MOUTH = (0.16, 0.035, 0.03)
 """Linear RGB of the mouth's inside, which no photo lights well enough to be measured."""
 _SOCKET_TINT = (0.85, 0.68, 0.62)
-_SKIN_SOURCES = ("cheeks", "nose", "forehead", "jaw")
-_HAIR_SHARE = 0.15
-"""Share of the scalp that must be seen before what is seen there counts as its colour."""
+_SKIN_SOURCES = ("cheeks", "nose")
+_HAIR_AREA = 5e-4
+"""Square metres of the scalp that must be seen before what is seen there counts as its colour."""
 _FILL_REACH, _FAR, _INNER = 2.5 * MM, 60 * MM, 6 * MM
 _MATCH_REACH, _MATCH_FAR = 20 * MM, 150 * MM
 
@@ -120,9 +120,9 @@ class SkinFields:
         tone = self._tone(seen, regions)
         towards = np.tile(tone, (len(self.area), 1))
         reach = np.full(len(self.area), _FAR)
-        scalp = regions["scalp"]
-        if np.average(seen.share[scalp], weights=self.area[scalp]) > _HAIR_SHARE:
-            towards[scalp] = _weighted_median(seen.colour[scalp], (seen.share * self.area)[scalp])
+        clearly = self.area * seen.share * (regions["scalp"] & (seen.share > 0.5))
+        if clearly.sum() > _HAIR_AREA:
+            towards[regions["scalp"]] = _weighted_median(seen.colour, clearly)
         for side in "LR":
             towards[regions[f"socket.{side}"]] = tone * _SOCKET_TINT
         towards[regions["mouth_cavity"]] = MOUTH
@@ -132,7 +132,7 @@ class SkinFields:
         return self.smooth(seen.colour, weight, _FILL_REACH, pull, towards)
 
     def _tone(self, seen: VertexMeans, regions: dict[str, np.ndarray]) -> np.ndarray:
-        weight = seen.share * self.area
+        weight = seen.share**2 * self.area
         source = np.any([regions[name] for name in _SKIN_SOURCES], axis=0)
         if weight[source].sum() <= 0:
             source = regions["outer"]

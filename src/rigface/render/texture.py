@@ -41,16 +41,21 @@ _STRIDE = 3
 """Every how many texels vertex means look at."""
 _OVERLAP = 200
 """Texels that two photos must share before their exposures are compared."""
-_STRAY_REGIONS = {
-    "ears": 1.0,
-    "neck": 1.0,
-    "scalp": 0.0,
-    "cheeks": 0.5,
-    "jaw": 0.5,
-    "forehead": 0.5,
-}
-"""Where a colour unlike the skin's is clothes, hair or background; with the cosine, below."""
-_MOST_OPEN = 0.45
+_PRONE = {"ears": 1.0, "neck": 1.0, "cheeks": 0.3, "jaw": 0.2, "forehead": 0.3}
+"""How far a colour unlike the skin's is taken for clothes, hair or background, seen squarely."""
+_GLANCING = (0.35, 0.75)
+"""Cosines below which such a colour is never believed there, and above which as `_PRONE` says."""
+_UNLIKE = (2.0, 3.5)
+"""Distances from the skin's colour, in spreads, at which doubt begins and ends."""
+_SPREADS = (0.45, 0.15, 0.15)
+"""Least spreads of log luminance, log red over green, log green over blue."""
+_LEAST_TONE = 100
+"""Texels of nose and cheeks below which no colour is called unlike the skin's."""
+_SPECK_REACH, _SPECK = 3e-3, (0.15, 0.45)
+"""Patches smaller than the reach (metres), of which less than this share is seen, are dropped."""
+_LOOSE = (*_PRONE, "scalp")
+_LEAST_OPEN = 0.7
+"""A fold of a coarse mesh may look far more enclosed than the skin is."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +87,9 @@ def unwrap(
     skin = _Skin.of(template, size)
     samplers = [photo_sampler(template, view, skin.texel_width) for view in views]
     everything = torch.arange(len(skin.layout.texel))
-    direct = [_without_strays(skin, s.at(skin.layout, everything)) for s in samplers]
+    direct = [s.at(skin.layout, everything) for s in samplers]
+    tones = [_Tone.of(skin, samples) for samples in direct]
+    direct = [_without_strays(skin, *it) for it in zip(direct, tones, strict=True)]
     if not any(len(samples.row) for samples in direct):
         raise InputError(
             "No photo shows the skin of this head: it lies outside, turned away, or under the "
@@ -94,16 +101,17 @@ def unwrap(
         lights = [_light(skin, d, o) for d, o in zip(direct, opens, strict=True)]
         direct = [_lit_evenly(skin, *it) for it in zip(direct, lights, opens, strict=True)]
     gains = _gains(direct, len(everything))
-    own = _blend(direct, gains, len(everything))
+    own = _without_specks(skin, _blend(direct, gains, len(everything)))
     match = skin.fields.match(skin.means(*own))
     lack = torch.nonzero(own[1] < 0.999)[:, 0]
     other = torch.from_numpy(template.mirror)
     mirrored = [s.at(skin.layout, lack, other) for s in samplers]
-    mirrored = [_without_strays(skin, samples, other) for samples in mirrored]
+    mirrored = [_without_strays(skin, *it) for it in zip(mirrored, tones, strict=True)]
     if lights is not None:
         opens = [o[other] for o in opens]
         mirrored = [_lit_evenly(skin, *it) for it in zip(mirrored, lights, opens, strict=True)]
-    return _finish(skin, own, _blend(mirrored, gains, len(everything)), match, lights)
+    second = _without_specks(skin, _blend(mirrored, gains, len(everything)))
+    return _finish(skin, own, second, match, lights)
 
 
 def encode(
@@ -148,6 +156,11 @@ class _Skin:
         faces, bary = self.faces[self.layout.face[run]], self.layout.bary[run]
         return vertex_means(faces, bary, colour[run], known[run], self.around)
 
+    def marked(self, *regions: str) -> Float[Tensor, "verts 1"]:
+        """1 at the vertices of these regions."""
+        mask = np.any([self.template.regions[name] for name in regions], axis=0)
+        return torch.from_numpy(mask)[:, None].float()
+
     def at(self, values: Tensor, rows: Tensor | None = None) -> Tensor:
         """Values of vertices at texels."""
         rows = slice(None) if rows is None else rows
@@ -164,30 +177,45 @@ def _texel_width(template: Template, size: int) -> float:
     return float(np.sqrt(area / share)) / size
 
 
-def _without_strays(skin: _Skin, samples: Samples, order: Tensor | None = None) -> Samples:
+@dataclass(frozen=True)
+class _Tone:
+    """What the skin looks like in one photo: log luminance and two log ratios."""
+
+    centre: Float[Tensor, "3"]
+    spread: Float[Tensor, "3"]
+
+    @staticmethod
+    def of(skin: _Skin, samples: Samples) -> "_Tone | None":
+        """Medians over nose and cheeks; None where too little of them is seen."""
+        core = skin.marked("cheeks", "nose")
+        middle = (skin.at(core, samples.row)[:, 0] > 0.9) & (samples.trust > 0.5)
+        if int(middle.sum()) < _LEAST_TONE:
+            return None
+        shape = _Tone.shape(samples.colour[middle])
+        centre = shape.median(0).values
+        spread = 1.4826 * (shape - centre).abs().median(0).values
+        return _Tone(centre, spread.maximum(torch.tensor(_SPREADS)))
+
+    @staticmethod
+    def shape(colour: Tensor) -> Tensor:
+        log = colour.clamp_min(1e-3).log()
+        return torch.stack([log.mean(1), log[:, 0] - log[:, 1], log[:, 1] - log[:, 2]], dim=1)
+
+
+def _without_strays(skin: _Skin, samples: Samples, tone: _Tone | None) -> Samples:
     """Less trust where a colour is unlike the face's and the place is prone to it.
 
-    Clothes on the neck, hair on ears, the background beside a cheek: judged by the distance of
-    log luminance and of two log ratios from their medians over the middle of the face.
+    Clothes on the neck, hair on ears, the background beside a cheek.
     """
-    if len(samples.row) == 0:
+    if tone is None or len(samples.row) == 0:
         return samples
-    core = np.any([skin.template.regions[n] for n in ("cheeks", "nose")], axis=0)
-    middle = skin.at(torch.from_numpy(core)[:, None].float(), samples.row)[:, 0] > 0.9
-    middle &= samples.trust > 0.5
-    if int(middle.sum()) < 100:
-        return samples
-    log = samples.colour.clamp_min(1e-3).log()
-    shape = torch.stack([log.mean(1), log[:, 0] - log[:, 1], log[:, 1] - log[:, 2]], dim=1)
-    centre = shape[middle].median(0).values
-    spread = 1.4826 * (shape[middle] - centre).abs().median(0).values
-    spread = spread.maximum(torch.tensor([0.45, 0.15, 0.15]))
-    far = ((shape - centre) / spread).square().sum(1).sqrt()
-    prone = np.zeros(len(core), dtype=np.float32)
-    for name, share in _STRAY_REGIONS.items():
-        prone[skin.template.regions[name]] = share
-    prone_here = skin.at(torch.from_numpy(prone)[:, None], samples.row)[:, 0]
-    keep = 1 - prone_here * smooth_step(far, 2.0, 3.5)
+    far = ((_Tone.shape(samples.colour) - tone.centre) / tone.spread).square().sum(1).sqrt()
+    prone = sum(share * skin.marked(name) for name, share in _PRONE.items())
+    both = torch.cat([torch.as_tensor(prone), skin.marked(*_PRONE)], dim=1)
+    squarely, glancing = skin.at(both, samples.row).T
+    aside = 1 - smooth_step(samples.slope, *_GLANCING)
+    doubt = squarely + (glancing - squarely).clamp_min(0) * aside
+    keep = 1 - doubt * smooth_step(far, *_UNLIKE)
     return replace(samples, trust=samples.trust * keep, worth=samples.worth * keep)
 
 
@@ -196,13 +224,12 @@ def _openness(template: Template, sampler: PhotoSampler) -> Float[Tensor, " vert
     skin = template.parts["skin"].vertices
     share = open_share(sampler.vertices, sampler.faces)
     share = share / share[skin].quantile(0.9).clamp_min(1e-3)
-    return share.clamp(_MOST_OPEN, 1.0)
+    return share.clamp(0, 1).sqrt().clamp_min(_LEAST_OPEN)
 
 
 def _light(skin: _Skin, samples: Samples, openness: Tensor) -> Tensor:
     here = skin.at(openness[:, None], samples.row)[:, 0]
-    face = torch.from_numpy(skin.template.regions["face"])[:, None].float()
-    trust = samples.trust * (skin.at(face, samples.row)[:, 0] > 0.99)
+    trust = samples.trust * (skin.at(skin.marked("face"), samples.row)[:, 0] > 0.99)
     return estimate_light(samples.colour, samples.normal, trust, here)
 
 
@@ -257,6 +284,20 @@ def _blend(views: Sequence[Samples], gains: Tensor, texels: int) -> Blend:
         colour[samples.row] += weight[:, None] * samples.colour * gain.exp()
         missed[samples.row] *= 1 - samples.trust
     return colour / total.clamp_min(1e-20)[:, None], 1 - missed
+
+
+def _without_specks(skin: _Skin, blend: Blend) -> Blend:
+    """Without small patches between what is hidden or stray, such as half an ear in hair.
+
+    Only in places wide enough for it: lids, lips and nostrils keep what they have.
+    """
+    share = skin.means(*blend).share
+    even = np.ones_like(share)
+    smooth = skin.fields.smooth(share[:, None], even, _SPECK_REACH, 0 * even, share[:, None])
+    loose = skin.marked(*_LOOSE)
+    part = 1 - loose
+    part[: len(share)] += loose[: len(share)] * torch.from_numpy(smooth).float()
+    return blend[0], blend[1] * smooth_step(skin.at(part)[:, 0], *_SPECK)
 
 
 def _finish(
