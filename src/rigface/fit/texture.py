@@ -7,7 +7,8 @@ from scipy.ndimage import map_coordinates
 
 from rigface.evidence.face import FaceMasks
 from rigface.fit.photo_result import PhotoResult
-from rigface.render.texture import FaceTexture, TextureView, encode, iris_colour, unwrap
+from rigface.render.iris import iris_colour
+from rigface.render.texture import FaceTexture, TextureView, encode, unwrap
 
 
 @dataclass(frozen=True)
