@@ -1,7 +1,9 @@
 # Two commands are all a newcomer needs: `make demo` and `make test`.
 # Each creates .venv and installs what it needs; the machine needs make, Python >= 3.11 and venv.
 #
-#   make demo [SCAN=head.obj]    fit a scan (default: one synthesised here) and say where the report is
+#   make demo                    fit the public-domain portrait of scikit-image; says where the report is
+#   make demo PHOTO=me.jpg       fit a photo of yours
+#   make demo SCAN=head.obj      fit a scan
 #   make test                    the test suite
 #   make check                   ruff, pyright, import-linter
 #   make clients                 exports opened in Blender, three.js and the glTF validator
@@ -17,6 +19,7 @@ PIP_INSTALL = $(BIN)/python -m pip install --quiet --disable-pip-version-check \
 	$(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX)) -c constraints.txt
 DEMO_OUT ?= demo_out
 SCAN ?=
+PHOTO ?=
 ARGS ?=
 PYTEST_ARGS ?= -n 2
 
@@ -44,13 +47,25 @@ $(VENV)/.installed-dev: $(VENV)/.created pyproject.toml constraints.txt
 	$(PIP_INSTALL) -e '.[dev]'
 	@touch $@ $(VENV)/.installed-run $(VENV)/.installed-test
 
-demo: $(VENV)/.installed-run
-ifeq ($(strip $(SCAN)),)
-	$(BIN)/python examples/01_synthesise_scan.py $(DEMO_OUT)/scan.ply
-	$(BIN)/rigface scan $(DEMO_OUT)/scan.ply -o $(DEMO_OUT) $(ARGS)
+$(VENV)/.installed-demo: $(VENV)/.created pyproject.toml constraints.txt
+	$(PIP_INSTALL) -e '.[demo]'
+	@touch $@ $(VENV)/.installed-run
+
+ifneq ($(strip $(SCAN)),)
+DEMO_NEEDS := run
+DEMO = $(BIN)/rigface scan '$(SCAN)'
+else ifneq ($(strip $(PHOTO)),)
+DEMO_NEEDS := demo
+DEMO = $(BIN)/rigface photo '$(PHOTO)'
 else
-	$(BIN)/rigface scan '$(SCAN)' -o $(DEMO_OUT) $(ARGS)
+DEMO_NEEDS := demo
+DEMO = $(BIN)/python examples/05_fit_a_photo.py --save $(DEMO_OUT)/portrait.png && \
+	$(BIN)/rigface photo $(DEMO_OUT)/portrait.png
 endif
+
+demo: $(VENV)/.installed-$(DEMO_NEEDS)
+	@mkdir -p $(DEMO_OUT)
+	$(DEMO) -o $(DEMO_OUT) $(ARGS)
 	@echo 'Report: $(abspath $(DEMO_OUT))/report.html'
 
 test: $(VENV)/.installed-test

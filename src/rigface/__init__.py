@@ -7,16 +7,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # for editors and type checkers; the table below is what runs
+    from rigface.cameras import Camera as Camera
     from rigface.datasets.ict import IctFaceModel as IctFaceModel
     from rigface.datasets.ict import load_ict as load_ict
     from rigface.errors import InputError as InputError
     from rigface.errors import RigfaceError as RigfaceError
     from rigface.evidence.landmarks import Landmarks as Landmarks
+    from rigface.evidence.photo import Photo as Photo
     from rigface.evidence.scan import Scan as Scan
     from rigface.export import RigAsset as RigAsset
     from rigface.export import posed_vertices as posed_vertices
     from rigface.export import save_glb as save_glb
     from rigface.export.html import save_html as save_html
+    from rigface.fit.photo import PhotoConfig as PhotoConfig
+    from rigface.fit.photo import fit_photos as fit_photos
+    from rigface.fit.photo_result import PhotoResult as PhotoResult
     from rigface.fit.result import ScanResult as ScanResult
     from rigface.fit.rig_asset import rig_asset as rig_asset
     from rigface.fit.scan import ScanConfig as ScanConfig
@@ -24,6 +29,7 @@ if TYPE_CHECKING:  # for editors and type checkers; the table below is what runs
     from rigface.geometry.mesh import Mesh as Mesh
     from rigface.io import load_landmarks as load_landmarks
     from rigface.io import load_scan as load_scan
+    from rigface.io import read_photo as read_photo
     from rigface.io import save_obj as save_obj
     from rigface.io import save_ply as save_ply
     from rigface.metrics.correspondence import correspondence_errors as correspondence_errors
@@ -34,6 +40,7 @@ if TYPE_CHECKING:  # for editors and type checkers; the table below is what runs
     from rigface.models.asm import AsmModel as AsmModel
     from rigface.models.face_model import FaceModel as FaceModel
     from rigface.models.linear import LinearModel as LinearModel
+    from rigface.perception import load_detector as load_detector
     from rigface.progress import Progress as Progress
     from rigface.report.outputs import write_outputs as write_outputs
     from rigface.rig.rig import Rig as Rig
@@ -43,12 +50,16 @@ if TYPE_CHECKING:  # for editors and type checkers; the table below is what runs
 
 _HOMES = {
     "AsmModel": "rigface.models.asm",
+    "Camera": "rigface.cameras",
     "FaceModel": "rigface.models.face_model",
     "IctFaceModel": "rigface.datasets.ict",
     "InputError": "rigface.errors",
     "Landmarks": "rigface.evidence.landmarks",
     "LinearModel": "rigface.models.linear",
     "Mesh": "rigface.geometry.mesh",
+    "Photo": "rigface.evidence.photo",
+    "PhotoConfig": "rigface.fit.photo",
+    "PhotoResult": "rigface.fit.photo_result",
     "Progress": "rigface.progress",
     "Rig": "rigface.rig.rig",
     "RigAsset": "rigface.export",
@@ -59,7 +70,9 @@ _HOMES = {
     "Template": "rigface.rig.template",
     "correspondence_errors": "rigface.metrics.correspondence",
     "face_region": "rigface.metrics.region",
+    "fit_photos": "rigface.fit.photo",
     "fit_scan": "rigface.fit.scan",
+    "load_detector": "rigface.perception",
     "load_ict": "rigface.datasets.ict",
     "load_landmarks": "rigface.io",
     "load_rig": "rigface.rig.rig",
@@ -68,6 +81,7 @@ _HOMES = {
     "mesh_quality": "rigface.metrics.mesh_quality",
     "outer_surface": "rigface.metrics.outer",
     "posed_vertices": "rigface.export",
+    "read_photo": "rigface.io",
     "rig_asset": "rigface.fit.rig_asset",
     "save_glb": "rigface.export",
     "save_html": "rigface.export.html",

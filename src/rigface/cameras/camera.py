@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -46,7 +47,7 @@ class Camera:
     @property
     def cam_from_world(self) -> Float[Tensor, "*batch 4 4"]:
         """Rotation and translation as one matrix."""
-        batch = torch.broadcast_shapes(self.rotation.shape[:-2], self.translation.shape[:-1])
+        batch = np.broadcast_shapes(self.rotation.shape[:-2], self.translation.shape[:-1])
         out = torch.eye(4, dtype=self.rotation.dtype, device=self.rotation.device)
         out = out.expand(*batch, 4, 4).clone()
         out[..., :3, :3] = self.rotation

@@ -81,6 +81,7 @@ class PhotoCommand:
             return self._fit(photos, chosen, self.out, progress, [len(found) for found in faces])
 
     def _faces(self, photos: "list[Photo]") -> "list[list[FaceObservation]]":
+        from rigface.fit.photo import no_face
         from rigface.perception import load_detector
 
         detector = load_detector("auto", task=self.task, landmarks=self.landmarks)
@@ -88,11 +89,7 @@ class PhotoCommand:
         for photo in photos:
             found = detector.detect(photo)
             if not found:
-                raise InputError(
-                    f"No face was found in {photo.source}. A face of at least 60 pixels is needed, "
-                    "not turned by more than 80 degrees from the camera; crop the photo to the "
-                    "face, or give --landmarks."
-                )
+                raise InputError(no_face(photo))
             wanted = self.face or 0
             if not 0 <= wanted < len(found):
                 raise UsageError(

@@ -19,7 +19,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from rigface.cameras import Camera
-from rigface.errors import InputError
+from rigface.errors import InputError, UsageError
 from rigface.evidence.face import FaceObservation
 from rigface.evidence.photo import Photo
 from rigface.fit.first_camera import first_camera
@@ -84,18 +84,28 @@ class PhotoConfig:
 
 def fit_photos(
     photos: Sequence[Photo],
-    observations: Sequence[FaceObservation],
+    observations: Sequence[FaceObservation] | None = None,
     config: PhotoConfig = PhotoConfig(),
     progress: Progress | None = None,
     model: AsmIdentity | None = None,
 ) -> PhotoResult:
-    """Fit the head to photos of one person; `observations` are the faces found in them.
+    """Fit the head to photos of one person.
 
-    `model` replaces the shipped identity space. Raises InputError for observations that hold no
-    landmarks. A fit that misses its own quality gate is returned with `ok` False and the reason.
+    `observations` are the faces seen in them, one per photo; without them the default detector
+    (extra `photo`) looks, and the largest face of each photo counts. `model` replaces the shipped
+    identity space. A fit that misses its own quality gate is returned with `ok` False and the
+    reason.
+
+    Raises InputError for a photo without a face or with landmarks that are no numbers,
+    MissingExtraError without a detector, UsageError without photos.
     """
     watch = NullProgress() if progress is None else progress
     template, embedding = load_template(), load_landmark_embedding()
+    if not photos:
+        raise UsageError("fit_photos needs at least one photo")
+    if observations is None:
+        with watch.stage("detect"):
+            observations = [largest_face(photo) for photo in photos]
     for photo, face in zip(photos, observations, strict=True):
         _check(photo, face)
     with watch.stage("prepare"):
@@ -105,6 +115,25 @@ def fit_photos(
         x = fit.solve(watch)
         result = fit.result(x)
     return replace(result, seconds=dict(watch.seconds))
+
+
+def largest_face(photo: Photo) -> FaceObservation:
+    """What the default detector sees. Raises InputError if there is no face."""
+    from rigface.perception import load_detector
+
+    found = load_detector().detect(photo)
+    if not found:
+        raise InputError(no_face(photo))
+    return found[0]
+
+
+def no_face(photo: Photo) -> str:
+    """What to say, and what to do."""
+    return (
+        f"No face was found in {photo.source or 'the photo'}. A face of at least 60 pixels is "
+        "needed, not turned by more than 80 degrees from the camera; crop the photo to the face, "
+        "or give landmarks of your own."
+    )
 
 
 @lru_cache(maxsize=1)

@@ -1,7 +1,7 @@
 """From a fitted head to the plain rig that exporters take, in its two layouts."""
 
 from dataclasses import replace
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import scipy.sparse as sp
@@ -26,6 +26,7 @@ _UNDER_JAW = (
 _TOP = "face"
 
 
+@runtime_checkable
 class FittedHead(Protocol):
     """What a rig needs of a result, from whatever evidence it came."""
 

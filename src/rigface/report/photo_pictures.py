@@ -42,7 +42,7 @@ def uncertainty(result: PhotoResult, limit_mm: float = 4.0) -> Image.Image:
     for yaw in (0.0, 0.9):
         camera = orbiting((0, -0.03, 0), yaw, 0.0, 1.0, 2.9 * SIDE, (SIDE, SIDE))
         picture = render(
-            torch.from_numpy(result.neutral), faces, camera, paint, background=(1, 1, 1)
+            torch.from_numpy(result.neutral).float(), faces, camera, paint, background=(1, 1, 1)
         )
         panels.append(Image.fromarray(picture))
     image = _side_by_side(panels)
@@ -56,7 +56,7 @@ def png(image: Image.Image | UInt8[np.ndarray, "height width 3"]) -> bytes:
     """The bytes of a PNG."""
     out = io.BytesIO()
     picture = Image.fromarray(image) if isinstance(image, np.ndarray) else image
-    picture.save(out, format="PNG", optimize=True)
+    picture.save(out, format="PNG", compress_level=4)
     return out.getvalue()
 
 
@@ -102,7 +102,7 @@ def _landmarks(result: PhotoResult, view: int, crop: np.ndarray, camera: Camera)
 
 
 def _mesh(result: PhotoResult, view: int, crop: np.ndarray, camera: Camera) -> Image.Image:
-    vertices = torch.from_numpy(result.posed(view))
+    vertices = torch.from_numpy(result.posed(view)).float()
     faces = torch.from_numpy(result.template.mesh.faces)
     clay = VertexColours(torch.tensor(_CLAY).repeat(len(vertices), 1), faces)
     shaded = render(vertices, faces, camera, clay)
