@@ -1,4 +1,4 @@
-"""One photo becomes a head, from Python: the same as `rigface photo`, with the result in your hands.
+"""One photo becomes a head: the same as `rigface photo`, with the result in your hands.
 
 python examples/05_fit_a_photo.py out/          # the public-domain portrait inside scikit-image
 python examples/05_fit_a_photo.py out/ --photo me.jpg

@@ -16,7 +16,7 @@ from rigface.evidence.photo import Photo
 from rigface.fit.first_camera import first_camera
 from rigface.fit.iris import gaze, head_size
 from rigface.fit.parts import assemble_head
-from rigface.fit.photo import PhotoConfig, fit_photos, identity_model
+from rigface.fit.photo import PhotoConfig, PhotoSettings, fit_photos, identity_model
 from rigface.fit.photo_result import PhotoResult
 from rigface.geometry.similarity import align_points
 from rigface.rig.landmark_embedding import load_landmark_embedding
@@ -66,7 +66,8 @@ def photo(focal: float | None = None) -> Photo:
 def fitted(vertices: np.ndarray, yaw: float, noise: float = 0.0, told: bool = True) -> PhotoResult:
     view = camera(yaw)
     focal = float(view.focal[0]) if told else None
-    return fit_photos([photo(focal)], [seen(vertices, view, noise)])
+    independent = PhotoConfig(settings=PhotoSettings(landmark_trust=1.0))
+    return fit_photos([photo(focal)], [seen(vertices, view, noise)], independent)
 
 
 def distance(result: PhotoResult, truth: np.ndarray) -> float:
