@@ -9,7 +9,7 @@ from rigface.render.lighting import harmonic_basis
 _ROUNDS = 12
 _OUTLIER = 0.35
 """Relative residual at which a colour starts to be no skin in this light (brow, lip, shadow)."""
-_STIFFNESS = (0.0, *3 * (2e-3,), *5 * (1e-2,))
+_STIFFNESS = (0.0, *3 * (5e-4,), *5 * (4e-3,))
 """Ridge per coefficient, as share of the samples: one side of a head does not fix all nine."""
 FLOOR = 0.3
 """Least relative light that is divided out: below it there is more noise than colour."""

@@ -19,7 +19,7 @@ from rigface.rig.template import Template
 MM = 1e-3
 DEPTH_SIDE = 768
 """Pixels of the z-buffer's longer side over the head: some 0.4 mm each, finer than any fit."""
-_GRAZING, _FACING = 0.12, 0.5
+_GRAZING, _FACING = 0.12, 0.4
 """Cosines to the ray below which a colour is worth nothing, and above which all."""
 _BEHIND = 1.5 * MM
 """How far a point may lie behind the nearest surface, besides what its slope explains."""

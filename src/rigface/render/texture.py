@@ -163,8 +163,10 @@ class _Skin:
 
     def at(self, values: Tensor, rows: Tensor | None = None) -> Tensor:
         """Values of vertices at texels."""
-        rows = slice(None) if rows is None else rows
-        return interpolate(values, self.faces, self.layout.face[rows], self.layout.bary[rows])
+        face, bary = self.layout.face, self.layout.bary
+        if rows is not None:
+            face, bary = face[rows], bary[rows]
+        return interpolate(values, self.faces, face, bary)
 
 
 def _texel_width(template: Template, size: int) -> float:
