@@ -121,7 +121,7 @@ def test_the_hidden_half_is_the_mirrored_other_half():
     error = np.abs(linear(texture) - truth()).mean(axis=-1)
     assert error[mirrored].mean() < 0.015
     brow = mirrored & (truth().mean(axis=-1) < 0.1) & in_region("outer")
-    assert brow.sum() > 20 and np.median(linear(texture)[brow]) < 0.12, "the far brow is there"
+    assert brow.sum() >= 15 and np.median(linear(texture)[brow]) < 0.12, "the far brow is there"
 
 
 def test_matching_the_other_side_leaves_no_step():
