@@ -19,7 +19,7 @@ from rigface.rig.template import Template
 MM = 1e-3
 DEPTH_SIDE = 768
 """Pixels of the z-buffer's longer side over the head: some 0.4 mm each, finer than any fit."""
-_GRAZING, _FACING = 0.12, 0.5
+_GRAZING, _FACING = 0.12, 0.4
 """Cosines to the ray below which a colour is worth nothing, and above which all."""
 _BEHIND = 1.5 * MM
 """How far a point may lie behind the nearest surface, besides what its slope explains."""
@@ -60,7 +60,6 @@ class Samples:
     """For the choice between photos: trust, steepness of view and pixels per metre together."""
     slope: Float[Tensor, " samples"]
     """Cosine between the normal and the ray to the camera."""
-    normal: Float[Tensor, "samples 3"]
 
 
 @dataclass(frozen=True)
@@ -106,11 +105,11 @@ class PhotoSampler:
         slope = (ray * normal).sum(-1)
         trust, depth = self._trust(point, slope)
         keep = trust > 1e-3
-        rows, point, normal = rows[keep], point[keep], normal[keep]
-        trust, slope, depth = trust[keep], slope[keep], depth[keep]
+        rows, point, trust = rows[keep], point[keep], trust[keep]
+        slope, depth = slope[keep], depth[keep]
         worth = trust * slope**2 * (float(self.buffer.focal.mean()) * MM / depth) ** 2
         pixels, _ = self.camera.project(point)
-        return Samples(rows, _look_up(self.linear, pixels).T, trust, worth, slope, normal)
+        return Samples(rows, _look_up(self.linear, pixels).T, trust, worth, slope)
 
     def _trust(self, point: Tensor, cosine: Tensor) -> tuple[Tensor, Tensor]:
         pixels, depth = self.buffer.project(point)
@@ -121,9 +120,11 @@ class PhotoSampler:
         column, row = column.clamp(0, wide - 1), row.clamp(0, high - 1)
         pixel_width = depth / self.buffer.focal.mean()
         steep = ((1 - cosine**2).clamp_min(0).sqrt() / cosine.clamp_min(1e-3)).clamp_max(_STEEPEST)
-        free = depth <= self.nearest[row, column] + _BEHIND + 2 * pixel_width * steep
+        # Soft, or the pixels of the z-buffer show where a surface turns away.
+        slack = _BEHIND + 2 * pixel_width * steep
+        free = 1 - smooth_step((depth - self.nearest[row, column]) / slack, 0.7, 1.5)
         clear = _look_up(self.clear[None, None], pixels)[0]
-        return clear * smooth_step(cosine, _GRAZING, _FACING) * (inside & free), depth
+        return clear * smooth_step(cosine, _GRAZING, _FACING) * free * inside, depth
 
 
 def photo_sampler(template: Template, view: TextureView, texel: float) -> PhotoSampler:

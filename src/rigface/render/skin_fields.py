@@ -24,7 +24,7 @@ _SKIN_SOURCES = ("cheeks", "nose")
 _HAIR_AREA = 5e-4
 """Square metres of the scalp that must be seen before what is seen there counts as its colour."""
 _FILL_REACH, _FAR, _INNER = 2.5 * MM, 60 * MM, 6 * MM
-_MATCH_REACH, _MATCH_FAR = 20 * MM, 150 * MM
+_MATCH_REACH, _MATCH_FAR = 8 * MM, 150 * MM
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ class SkinFields:
     def match(self, seen: VertexMeans) -> Float[np.ndarray, "verts 3"]:
         """Log of the factor that turns a colour of the other side into one of this side.
 
-        Known where both sides are seen, smooth over centimetres beyond.
+        Known where both sides are seen, smooth and slowly fading beyond.
         """
         other = self.template.mirror[: len(self.area)]
         log = np.log(np.maximum(seen.colour, _DARKEST))

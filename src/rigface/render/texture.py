@@ -20,7 +20,7 @@ from rigface.errors import InputError
 from rigface.geometry.mesh import face_areas
 from rigface.io.color import srgb_from_linear
 from rigface.render.attributes import interpolate
-from rigface.render.delight import estimate_light, light_on
+from rigface.render.delight import SkinLight, estimate_light
 from rigface.render.openness import open_share
 from rigface.render.photo_sampler import (
     PhotoSampler,
@@ -56,6 +56,8 @@ _SPECK_REACH, _SPECK = 3e-3, (0.15, 0.45)
 _LOOSE = (*_PRONE, "scalp")
 _LEAST_OPEN = 0.7
 """A fold of a coarse mesh may look far more enclosed than the skin is."""
+_SOFT = 6e-3
+"""Metres over which normals and openness are smoothed before light is divided out."""
 
 
 @dataclass(frozen=True)
@@ -95,11 +97,12 @@ def unwrap(
             "No photo shows the skin of this head: it lies outside, turned away, or under the "
             "masks. Check the cameras and masks of the texture views."
         )
-    lights = None
+    lights: list[SkinLight] = []
+    shapes: list[Tensor] = []
     if delight:
-        opens = [_openness(template, s) for s in samplers]
-        lights = [_light(skin, d, o) for d, o in zip(direct, opens, strict=True)]
-        direct = [_lit_evenly(skin, *it) for it in zip(direct, lights, opens, strict=True)]
+        shapes = [_shape(skin, s) for s in samplers]
+        lights = [_light(skin, *it) for it in zip(direct, tones, shapes, strict=True)]
+        direct = [_lit_evenly(skin, *it) for it in zip(direct, lights, shapes, strict=True)]
     gains = _gains(direct, len(everything))
     own = _without_specks(skin, _blend(direct, gains, len(everything)))
     match = skin.fields.match(skin.means(*own))
@@ -107,9 +110,9 @@ def unwrap(
     other = torch.from_numpy(template.mirror)
     mirrored = [s.at(skin.layout, lack, other) for s in samplers]
     mirrored = [_without_strays(skin, *it) for it in zip(mirrored, tones, strict=True)]
-    if lights is not None:
-        opens = [o[other] for o in opens]
-        mirrored = [_lit_evenly(skin, *it) for it in zip(mirrored, lights, opens, strict=True)]
+    if delight:
+        shapes = [shape[other] for shape in shapes]
+        mirrored = [_lit_evenly(skin, *it) for it in zip(mirrored, lights, shapes, strict=True)]
     second = _without_specks(skin, _blend(mirrored, gains, len(everything)))
     return _finish(skin, own, second, match, lights)
 
@@ -163,8 +166,10 @@ class _Skin:
 
     def at(self, values: Tensor, rows: Tensor | None = None) -> Tensor:
         """Values of vertices at texels."""
-        rows = slice(None) if rows is None else rows
-        return interpolate(values, self.faces, self.layout.face[rows], self.layout.bary[rows])
+        face, bary = self.layout.face, self.layout.bary
+        if rows is not None:
+            face, bary = face[rows], bary[rows]
+        return interpolate(values, self.faces, face, bary)
 
 
 def _texel_width(template: Template, size: int) -> float:
@@ -196,6 +201,10 @@ class _Tone:
         spread = 1.4826 * (shape - centre).abs().median(0).values
         return _Tone(centre, spread.maximum(torch.tensor(_SPREADS)))
 
+    def distance(self, colour: Float[Tensor, "samples 3"]) -> Float[Tensor, " samples"]:
+        """In spreads."""
+        return ((_Tone.shape(colour) - self.centre) / self.spread).square().sum(1).sqrt()
+
     @staticmethod
     def shape(colour: Tensor) -> Tensor:
         log = colour.clamp_min(1e-3).log()
@@ -209,7 +218,7 @@ def _without_strays(skin: _Skin, samples: Samples, tone: _Tone | None) -> Sample
     """
     if tone is None or len(samples.row) == 0:
         return samples
-    far = ((_Tone.shape(samples.colour) - tone.centre) / tone.spread).square().sum(1).sqrt()
+    far = tone.distance(samples.colour)
     prone = sum(share * skin.marked(name) for name, share in _PRONE.items())
     both = torch.cat([torch.as_tensor(prone), skin.marked(*_PRONE)], dim=1)
     squarely, glancing = skin.at(both, samples.row).T
@@ -219,23 +228,35 @@ def _without_strays(skin: _Skin, samples: Samples, tone: _Tone | None) -> Sample
     return replace(samples, trust=samples.trust * keep, worth=samples.worth * keep)
 
 
-def _openness(template: Template, sampler: PhotoSampler) -> Float[Tensor, " verts"]:
-    """How much of the sky reaches each vertex; never so little that dividing by it paints."""
-    skin = template.parts["skin"].vertices
+def _shape(skin: _Skin, sampler: PhotoSampler) -> Float[Tensor, "verts 4"]:
+    """Normals and openness of each vertex, without the folds of a coarse mesh: light is softer."""
+    verts = skin.template.parts["skin"].vertices
     share = open_share(sampler.vertices, sampler.faces)
-    share = share / share[skin].quantile(0.9).clamp_min(1e-3)
-    return share.clamp(0, 1).sqrt().clamp_min(_LEAST_OPEN)
+    share = (share / share[verts].quantile(0.9).clamp_min(1e-3)).clamp(0, 1).sqrt()
+    shape = torch.cat([sampler.normals, share.clamp_min(_LEAST_OPEN)[:, None]], dim=1)
+    rough = shape[verts].double().numpy()
+    even = np.ones(len(rough))
+    soft = skin.fields.smooth(rough, even, _SOFT, 0 * even, rough)
+    shape[verts] = torch.from_numpy(soft).float()
+    return shape
 
 
-def _light(skin: _Skin, samples: Samples, openness: Tensor) -> Tensor:
-    here = skin.at(openness[:, None], samples.row)[:, 0]
+def _lit(skin: _Skin, samples: Samples, shape: Tensor) -> tuple[Tensor, Tensor]:
+    here = skin.at(shape, samples.row)
+    return torch.nn.functional.normalize(here[:, :3], dim=-1), here[:, 3]
+
+
+def _light(skin: _Skin, samples: Samples, tone: _Tone | None, shape: Tensor) -> SkinLight:
+    """From the face alone, and there from what has the colour of skin."""
     trust = samples.trust * (skin.at(skin.marked("face"), samples.row)[:, 0] > 0.99)
-    return estimate_light(samples.colour, samples.normal, trust, here)
+    if tone is not None:
+        trust = trust * (1 - smooth_step(tone.distance(samples.colour), *_UNLIKE))
+    normals, openness = _lit(skin, samples, shape)
+    return estimate_light(samples.colour, normals, trust, openness)
 
 
-def _lit_evenly(skin: _Skin, samples: Samples, light: Tensor, openness: Tensor) -> Samples:
-    here = skin.at(openness[:, None], samples.row)[:, 0]
-    return replace(samples, colour=samples.colour / light_on(light, samples.normal, here))
+def _lit_evenly(skin: _Skin, samples: Samples, light: SkinLight, shape: Tensor) -> Samples:
+    return replace(samples, colour=samples.colour / light.on(*_lit(skin, samples, shape)))
 
 
 def _gains(views: Sequence[Samples], texels: int) -> Float[Tensor, "views 3"]:
@@ -301,7 +322,7 @@ def _without_specks(skin: _Skin, blend: Blend) -> Blend:
 
 
 def _finish(
-    skin: _Skin, own: Blend, other: Blend, match: np.ndarray, lights: list[Tensor] | None
+    skin: _Skin, own: Blend, other: Blend, match: np.ndarray, lights: list[SkinLight]
 ) -> FaceTexture:
     """Own colours, then those of the other side, then the continuation; gutters; sRGB."""
     verts = len(skin.template.mesh.vertices)
@@ -322,7 +343,7 @@ def _finish(
     layout = skin.layout
     picture = fill_gutters(layout.picture(colour), layout.covered())
     shares = layout.picture(torch.stack([own[1], second], dim=1))
-    lighting = None if lights is None else torch.stack(lights).numpy()
+    lighting = np.stack([light.harmonics.numpy() for light in lights]) if lights else None
     return FaceTexture(_codes(picture), shares[..., 0].numpy(), shares[..., 1].numpy(), lighting)
 
 

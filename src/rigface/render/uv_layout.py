@@ -97,11 +97,19 @@ def _pulled(colour: Tensor, weight: Tensor) -> Tensor:
         total = weight.sum().clamp_min(1.0)
         mean = colour.sum(dim=(-2, -1), keepdim=True) / total
         return torch.where(weight > 0, colour, mean)
-    share = torch.nn.functional.avg_pool2d(weight, 2, ceil_mode=True)
-    mean = torch.nn.functional.avg_pool2d(colour, 2, ceil_mode=True) / share.clamp_min(1e-12)
+    share = _halved(weight)
     known = (share > 0).to(colour)
-    coarse = _pulled(mean * known, known)
+    coarse = _pulled(_halved(colour).div_(share.clamp_min(1.0)), known)
     fine = torch.nn.functional.interpolate(
         coarse, size=colour.shape[-2:], mode="bilinear", align_corners=False
     )
     return torch.where(weight > 0, colour, fine)
+
+
+def _halved(planes: Tensor) -> Tensor:
+    """Sums of two by two; an odd border is padded with zeros."""
+    rows, columns = planes.shape[-2:]
+    if rows % 2 or columns % 2:
+        planes = torch.nn.functional.pad(planes, (0, columns % 2, 0, rows % 2))
+    across = planes[..., ::2] + planes[..., 1::2]
+    return across[..., ::2, :] + across[..., 1::2, :]
