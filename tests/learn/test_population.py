@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rigface.geometry.mesh import face_normals
+from rigface.geometry.mesh import face_areas, face_normals
 from rigface.geometry.rotations import rotation_from_vector
 from rigface.learn.anny_heads import AGE_GROUPS, ANCESTRIES, sample_anny
 from rigface.learn.ict_heads import CarriedIct, carry_ict, truncated_normal
@@ -14,6 +14,7 @@ from rigface.learn.population import (
     AGE_SHARES,
     PopulationConfig,
     assemble_population,
+    follow_skin,
     group_weights,
     mirrored,
     symmetric,
@@ -40,12 +41,27 @@ def test_the_mirror_image_of_the_template_is_itself():
     np.testing.assert_allclose(mirrored(even, template), even, atol=1e-12)
 
 
-def test_weights_of_the_face_sum_to_one_and_hidden_skin_counts_little():
+def test_weights_of_the_face_sum_to_one_and_the_rest_counts_a_tenth():
     template = load_template()
-    weight = vertex_weights(template)
-    assert weight[template.regions["face"][:SKIN]].sum() == pytest.approx(1.0)
-    shares = [weight[template.regions[name][:SKIN]].mean() for name in ("mouth_cavity", "cheeks")]
-    assert shares[0] < 0.05 * shares[1]
+    weight, face = vertex_weights(template), template.regions["face"][:SKIN]
+    assert weight[face].sum() == pytest.approx(1.0)
+    skin = template.parts["skin"]
+    faces = template.mesh.faces[skin.faces]
+    spread = np.repeat(face_areas(template.mesh.vertices, faces) / 3, 3)
+    area = np.bincount(faces.ravel(), spread, minlength=SKIN)
+    np.testing.assert_allclose(
+        weight[~face] / weight[face].sum(), area[~face] / area[face].sum() / 10
+    )
+
+
+def test_hidden_skin_goes_where_the_skin_in_front_of_it_goes():
+    template = load_template()
+    rest = template.mesh.vertices[:SKIN]
+    outer = template.regions["outer"][:SKIN]
+    moved = rest + [0.01, -0.02, 0.005]
+    moved[~outer] = 0.0
+    followed = follow_skin(moved[None], rest, template)[0]
+    np.testing.assert_allclose(followed, rest + [0.01, -0.02, 0.005], atol=1e-12)
 
 
 def test_groups_have_their_shares():

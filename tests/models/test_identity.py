@@ -13,6 +13,7 @@ from rigface.errors import InputError
 from rigface.geometry.intersections import self_intersections
 from rigface.geometry.mesh import face_normals
 from rigface.geometry.similarity import align_points
+from rigface.geometry.surface import Surface
 from rigface.models.face_model import FaceModel
 from rigface.models.identity import LIMIT, AsmIdentity
 from rigface.models.identity_prior import IdentityPrior, load_prior, read_prior, write_prior
@@ -72,6 +73,23 @@ def test_the_mean_is_its_own_mirror_image_and_not_folded():
     rest = face_normals(template.mesh.vertices, faces)
     assert ((face_normals(mean, faces) * rest).sum(axis=1) < 0).mean() < 0.001
     assert len(self_intersections(mean, faces)) <= 10
+
+
+@pytest.mark.parametrize("mode", [0, 1, 2])
+@pytest.mark.parametrize("amount", [-2.0, 0.0, 2.0])
+def test_no_hidden_skin_shows_but_between_the_lips(mode, amount):
+    model, template = shipped(), load_template()
+    x = model.table.zeros()
+    x[mode] = amount
+    skin, faces = model.vertices(x), model.faces
+    across, up = np.meshgrid(np.linspace(-0.05, 0.05, 200), np.linspace(-0.1, -0.02, 160))
+    start = np.column_stack([across.ravel(), up.ravel(), np.full(across.size, 0.3)])
+    ahead = np.tile([0.0, 0.0, -1.0], (len(start), 1))
+    hit, _ = Surface(skin, faces).ray(torch.from_numpy(start), torch.from_numpy(ahead))
+    outer = torch.from_numpy(template.regions["outer"][: len(skin)])[faces].all(dim=1)
+    hidden = ((hit >= 0) & ~outer[hit.clamp_min(0).long()]).numpy()
+    seam = float(skin[torch.from_numpy(template.loops["lip.upper"]), 1].mean())
+    assert np.abs(start[hidden, 1] - seam).max(initial=0.0) < 0.006
 
 
 def test_it_is_the_full_asm_of_its_parameters():

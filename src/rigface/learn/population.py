@@ -5,7 +5,9 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 import numpy as np
+import scipy.sparse as sp
 from jaxtyping import Bool, Float, Int
+from scipy.spatial import cKDTree
 
 from rigface.datasets.ict import IctFaceModel
 from rigface.geometry.mesh import face_areas
@@ -20,8 +22,10 @@ AGE_SHARES: Mapping[str, float] = MappingProxyType(
 )
 """Weight of the age groups within Anny's heads."""
 _ROUNDS = 4
-BACK_WEIGHT, HIDDEN_WEIGHT = 0.1, 0.02
-"""Area weight of ears, scalp and neck, and of skin that nobody sees, relative to the face."""
+_FOLLOWED, _NEAREST = 24, 0.003
+"""Vertices of visible skin that a hidden one follows, and metres below which all count alike."""
+BACK_WEIGHT = 0.1
+"""Area weight of skin that is no face (ears, scalp, neck, hidden skin) relative to the face."""
 
 
 @dataclass(frozen=True)
@@ -72,8 +76,7 @@ def vertex_weights(template: Template) -> Float[np.ndarray, " verts"]:
     corner = np.repeat(face_areas(vertices, faces) / 3, 3)
     area = np.bincount(faces.ravel(), corner, minlength=len(vertices))
     face = template.regions["face"][skin.vertices]
-    outer = template.regions["outer"][skin.vertices]
-    area *= np.where(face, 1.0, np.where(outer, BACK_WEIGHT, HIDDEN_WEIGHT))
+    area *= np.where(face, 1.0, BACK_WEIGHT)
     return area / area[face].sum()
 
 
@@ -113,10 +116,33 @@ def assemble_population(
         moves = [align_points(head[face], mean[face], weight) for head in heads]
         aligned = np.stack([move.apply(h) for move, h in zip(moves, heads, strict=True)])
         mean = _keep_size(symmetric(aligned[adults].mean(axis=0), template), mean, face, weight)
+    aligned = follow_skin(aligned, mean, template)
     log_scale = -np.log([move.scale for move in moves])
     held_out = _last_of_each(groups, ancestries, config.held_out)
     weights = group_weights(groups, ancestries, held_out, config.anny_weight)
     return Population(aligned, groups, ancestries, log_scale, weights, mean)
+
+
+def follow_skin(
+    heads: Float[np.ndarray, "heads verts 3"],
+    mean: Float[np.ndarray, "verts 3"],
+    template: Template,
+) -> Float[np.ndarray, "heads verts 3"]:
+    """Hidden skin moves from its place on the mean as the visible skin in front of it does.
+
+    Neither source has seen a mouth bag. On its own it would come out through the cheeks of thin
+    faces; so it keeps its depth behind them.
+    """
+    outer = template.regions["outer"][: len(mean)]
+    distance, near = cKDTree(mean[outer]).query(mean[~outer], k=_FOLLOWED)
+    share = 1 / np.maximum(distance, _NEAREST) ** 2
+    share /= share.sum(axis=1, keepdims=True)
+    rows = np.repeat(np.arange(len(near)), _FOLLOWED)
+    carry = sp.csr_matrix((share.ravel(), (rows, near.ravel())), (len(near), int(outer.sum())))
+    out = heads.copy()
+    for head in out:
+        head[~outer] = mean[~outer] + carry @ (head[outer] - mean[outer])
+    return out
 
 
 def symmetric(

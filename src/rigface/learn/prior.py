@@ -16,7 +16,6 @@ from scipy.linalg import cho_factor, cho_solve
 from rigface.geometry.similarity import align_points
 from rigface.learn.population import (
     BACK_WEIGHT,
-    HIDDEN_WEIGHT,
     Population,
     mirrored,
     vertex_weights,
@@ -72,8 +71,7 @@ def training_metric(template: Template) -> Float[np.ndarray, " verts"]:
     """
     area = vertex_weights(template)
     skin = template.parts["skin"].vertices
-    face, outer = template.regions["face"][skin], template.regions["outer"][skin]
-    each = np.where(face, 1.0, np.where(outer, BACK_WEIGHT, HIDDEN_WEIGHT))
+    each = np.where(template.regions["face"][skin], 1.0, BACK_WEIGHT)
     return area / area.sum() / 2 + each / each.sum() / 2
 
 
