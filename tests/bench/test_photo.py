@@ -27,6 +27,7 @@ from rigface.bench.photo_rows import (
 )
 from rigface.bench.registration_data import BenchScan
 from rigface.errors import InputError
+from rigface.evidence.face import FaceObservation
 from rigface.evidence.scan import Scan
 from rigface.geometry.mesh import Mesh, sample_surface
 from rigface.metrics.closest import closest_on_mesh
@@ -80,6 +81,14 @@ def picture(painted_template):
     return take(painted_template, SHOT, (320, 320))
 
 
+def seen() -> FaceObservation:
+    """A face that nobody looks at."""
+    nowhere = np.full((478, 2), np.nan)
+    size = np.full(478, np.inf)
+    no = np.zeros(478, bool)
+    return FaceObservation(nowhere, nowhere[:, 0], size, no, 1.0, "nobody", (320, 320))
+
+
 def other_face(mode: int = 0) -> np.ndarray:
     template = load_template()
     return template.mesh.vertices + template.shape_modes[mode]
@@ -103,9 +112,7 @@ def test_a_picture_is_the_same_in_any_company(painted_template, picture):
 def test_the_head_is_where_the_camera_says(picture):
     middle = picture.camera.project(torch.tensor([[0.0, -0.03, 0.03]], dtype=torch.float64))[0]
     assert np.abs(middle.numpy() - 160).max() < 25
-    near, far = (
-        float(take_distance(lens)) for lens in LENSES
-    )
+    near, far = (float(take_distance(lens)) for lens in LENSES)
     assert far / near == pytest.approx(85 / 35, rel=0.2)
 
 
@@ -178,7 +185,7 @@ def test_failures_are_counted_with_their_reason(head, picture):
         return Cardboard(other_face(), ok=False, reason="blurred")
 
     template = load_template()
-    face = object()
+    face = seen()
     tries = [
         attempt(head, picture, None, "asm"),
         attempt(head, picture, face, "asm", refuse),
@@ -208,7 +215,7 @@ def test_rows_of_a_good_recipe_keep_their_limits(head, picture):
         assert model == "asm"
         return Cardboard(head.template)
 
-    tries = [attempt(head, picture, object(), "asm", good) for _ in range(2)]
+    tries = [attempt(head, picture, seen(), "asm", good) for _ in range(2)]
     scores = scores_of(head, tries)
     rows = {row.what: row for row in headline_rows([scores], OURS)}
     assert all(row.ok for row in rows.values())

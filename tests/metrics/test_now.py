@@ -72,9 +72,9 @@ def test_wrong_landmarks_only_spoil_the_start(scan):
 
 
 def test_a_known_offset_is_measured(scan):
-    # Of one sphere in another of the same middle nothing may be aligned away without scale.
+    # One sphere around another: without scale nothing can be aligned away.
     rng = np.random.default_rng(1)
-    sphere = rng.normal(size=(5000, 3))
+    sphere = rng.normal(size=(10_000, 3))
     sphere /= np.linalg.norm(sphere, axis=1, keepdims=True)
     face = head()
     small = ScanFace(0.08 * sphere, face.landmarks)

@@ -106,9 +106,7 @@ def _fitted(
     return {name: gather(head.name, list_, template) for name, list_ in tries.items()}
 
 
-def _portraits(
-    folder: Path, detector: FaceDetector, fit: Fit
-) -> tuple[list[Row], list[str]]:
+def _portraits(folder: Path, detector: FaceDetector, fit: Fit) -> tuple[list[Row], list[str]]:
     rows, notes = [], []
     for name in PORTRAITS:
         value = math.nan

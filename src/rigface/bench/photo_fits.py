@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float
@@ -18,6 +18,7 @@ from rigface.evidence.photo import Photo
 from rigface.metrics.now import NowErrors, PredictedFace, aligned_errors, now_errors
 from rigface.metrics.outer import outer_surface
 from rigface.metrics.spread import vertex_spread
+from rigface.perception import FaceDetector
 from rigface.rig.template import Template
 from rigface.rig.template_io import load_template
 
@@ -25,6 +26,7 @@ RecipeModel = Literal["asm", "linear"]
 NAN = float("nan")
 
 
+@runtime_checkable
 class FittedPhoto(Protocol):
     """What the bench reads of a `PhotoResult`."""
 
@@ -176,7 +178,7 @@ def gather(head: str, tries: list[Attempt], template: Template) -> Attempts:
     return Attempts(head, tuple(tries), template.regions["face"])
 
 
-def first_face(detector: Any, photo: Photo) -> FaceObservation | None:
+def first_face(detector: FaceDetector, photo: Photo) -> FaceObservation | None:
     """The face that the command would take."""
     found = detector.detect(photo)
     return found[0] if found else None

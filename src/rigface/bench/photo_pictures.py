@@ -114,7 +114,8 @@ def _camera(shot: Shot, size: tuple[int, int], rng: np.random.Generator) -> Came
     side = np.array([np.cos(yaw), 0.0, -np.sin(yaw)])
     up = np.cos(roll) * np.array([0.0, 1.0, 0.0]) + np.sin(roll) * side
     target = _TARGET + rng.normal(scale=0.006, size=3)
-    return looking_at(target, target + distance * back, focal, size, up)
+    position = target + distance * back
+    return looking_at(target.tolist(), position.tolist(), focal, size, up.tolist())
 
 
 def _background(

@@ -53,7 +53,9 @@ def headline_rows(heads: Sequence[HeadScores], ours: str) -> list[Row]:
         Row("fit stage, median", on, _mean([_seconds(one.good) for one in attempts]), "s"),
     ]
     others = [name for name in means if name != ours]
-    rows += [Row(f"NoW median of {name}, mean over heads", on, means[name], "mm") for name in others]
+    rows += [
+        Row(f"NoW median of {name}, mean over heads", on, means[name], "mm") for name in others
+    ]
     return rows
 
 

@@ -181,7 +181,7 @@ def _step(points: np.ndarray, place: np.ndarray, normal: np.ndarray, with_scale:
         columns.append(np.einsum("nd,nd->n", arm, along)[:, None])
     design = np.concatenate(columns, axis=1)
     left = design.T @ design
-    left[np.diag_indices_from(left)] += 1e-9 * len(points)  # a plane may slide along itself
+    left[np.diag_indices_from(left)] += 1e-6 * len(points)  # a plane may slide along itself
     solved = np.linalg.solve(left, design.T @ np.einsum("nd,nd->n", gap, along))
     turn = rotation_from_vector(torch.from_numpy(solved[:3] / _REACH)).numpy()
     scale = float(np.exp(solved[6] / _REACH)) if with_scale else 1.0

@@ -26,6 +26,8 @@ def vertex_spread(
     mean = points[0]
     laid = points
     for _ in range(_ROUNDS):
-        laid = np.stack([align_points(one, mean, with_scale=with_scale).apply(one) for one in points])
+        laid = np.stack(
+            [align_points(one, mean, with_scale=with_scale).apply(one) for one in points]
+        )
         mean = laid.mean(axis=0)
     return _MM * np.sqrt(((laid - mean) ** 2).sum(axis=-1).mean(axis=0))
