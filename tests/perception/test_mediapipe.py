@@ -105,6 +105,23 @@ def test_photo_that_lies_on_its_side(mediapipe_detector, astronaut, astronaut_fa
     assert at(face.masks, "person", background) < 50
 
 
+def test_tilted_photo_has_the_mask_of_the_upright_one(
+    mediapipe_detector, astronaut, astronaut_face
+):
+    tilted = Image.fromarray(astronaut).rotate(-120, Image.Resampling.BICUBIC, fillcolor=GREY)
+    (face,) = mediapipe_detector.detect(Photo(np.array(tilted)))
+    cosine, sine = np.cos(np.radians(120)), np.sin(np.radians(120))
+    turn = np.array([[cosine, -sine], [sine, cosine]])  # clockwise about the middle
+
+    def turned(points):
+        return (np.asarray(points) - 256) @ turn.T + 256
+
+    assert percent(face, turned(astronaut_face.landmarks), face.size) < 0.6
+    for place, sure in (((220, 40), True), ((195, 150), True), ((125, 60), False)):
+        assert (at(face.masks, "person", tuple(turned(place))) > 128) is sure
+    assert face.quality.outside_person < 2.0
+
+
 def test_mirrored_photo_gives_the_mirrored_face(mediapipe_detector, astronaut, astronaut_face):
     (face,) = mediapipe_detector.detect(Photo(np.ascontiguousarray(astronaut[:, ::-1])))
     expected = astronaut_face.landmarks[face_mesh().mirror] * (-1, 1) + (512, 0)
@@ -153,6 +170,7 @@ def test_cut_by_the_edge_of_the_photo(mediapipe_detector, astronaut, astronaut_f
     cut = np.ascontiguousarray(astronaut[60:, 190:])
     (face,) = mediapipe_detector.detect(Photo(cut))
     expected = astronaut_face.landmarks - (190, 60)
+    assert face.quality.sharpness < 2.0 * astronaut_face.quality.sharpness, "no edge of the photo"
     assert percent(face, expected, face.size) < 3.0
     left, top, *_ = face.masks.box
     outside = int(-left / face.masks.cell) - 1

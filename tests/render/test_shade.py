@@ -1,7 +1,6 @@
 """Light, colour and the finished picture."""
 
 import numpy as np
-import pytest
 import torch
 from helpers import assert_gradient
 

@@ -124,6 +124,10 @@ class Camera:
         corner = self.centre.new_tensor([left, top])
         return replace(self, centre=self.centre - corner, size=size)
 
+    def focused(self, focal: Float[Tensor, "*#batch 2"]) -> "Camera":
+        """The same camera with another focal length."""
+        return replace(self, focal=focal)
+
     def moved(
         self, rotation: Float[Tensor, "*#batch 3 3"], translation: Float[Tensor, "*#batch 3"]
     ) -> "Camera":

@@ -13,19 +13,21 @@ import tyro
 
 from rigface.cli.bench import BenchCommand
 from rigface.cli.messages import EXIT_INTERRUPTED, EXIT_UNEXPECTED, report_error, report_unexpected
+from rigface.cli.photo import PhotoCommand
 from rigface.cli.scan import ScanCommand
 from rigface.cli.train import TrainCommand
 from rigface.cli.view import ViewCommand
 from rigface.errors import RigfaceError, UsageError
 
 DESCRIPTION = """\
-Scans of a face become a rigged, animatable 3-D head.
+Photos and scans of a face become a rigged, animatable 3-D head.
 
 Exit codes: 0 good, 2 wrong usage, 3 unusable input or output, 4 the fit failed its own quality
 gate (outputs are written and marked)."""
 
 Command = (
-    Annotated[ScanCommand, tyro.conf.subcommand("scan")]
+    Annotated[PhotoCommand, tyro.conf.subcommand("photo")]
+    | Annotated[ScanCommand, tyro.conf.subcommand("scan")]
     | Annotated[ViewCommand, tyro.conf.subcommand("view")]
     | Annotated[BenchCommand, tyro.conf.subcommand("bench")]
     | Annotated[TrainCommand, tyro.conf.subcommand("train")]

@@ -26,6 +26,7 @@ from rigface.fit.vestibules import deepen_vestibules
 from rigface.geometry.intersections import self_intersections
 from rigface.geometry.mesh import face_normals
 from rigface.geometry.similarity import Similarity
+from rigface.metrics.mesh_quality import flipped_faces
 from rigface.models.asm import AsmModel
 from rigface.models.face_model import FaceModel
 from rigface.models.linear import LinearModel
@@ -47,9 +48,11 @@ TAU = ("rotation", "translation", "log_scale")
 BINDING = ("zeta",)
 MIXTURE = ("log_pi", "mu", "chol")
 CHART = BINDING + MIXTURE
+_HOLD = 0.2 * MM
+"""Sigma at which the first repair holds folded areas to the free form."""
 _NOSE_ROUNDS = 16
-MAX_TURNED = 3e-4
-"""Share of triangles turned against the free form that needs no repair."""
+MAX_FLIPPED = 5e-4
+"""Share of triangles flipped against the template that needs no repair."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,8 @@ class Goal:
     """The free-form surface that ASM reproduces, in the fit frame."""
 
     surface: Float[np.ndarray, "verts 3"]
+    rest: Float[np.ndarray, "verts 3"]
+    """The template with its lids as far shut, in its own frame."""
     before: Float[np.ndarray, "verts 3"]
     """The shape space's surface that it started from: smoother, and never folded."""
     local: Float[np.ndarray, " verts"]
@@ -222,12 +227,12 @@ def fit_bones(
     held = np.zeros(len(surface), dtype=bool)
     calm = np.where(folded_vertices(surface, matcher.searched)[:, None], goal.before, surface)
     for attempt in range(1, settings.repair_rounds + 1):
-        wrong = folded_vertices(fitted.vertices, matcher.searched, surface)
+        wrong = folded_vertices(fitted.vertices, matcher.searched, goal.rest)
         if not wrong.any():
             break
         held |= wrong
         wider = tuple(_eased(term, attempt) for term in barriers)
-        hold = VertexTargetTerm(calm, held.astype(float), 0.4 * MM / attempt)
+        hold = VertexTargetTerm(calm, held.astype(float), _HOLD / attempt)
         extra = (hold, *goal.seams)
         near = _acting_on(model, fitted.x, held)
         x, done = run_stage(
@@ -249,18 +254,17 @@ def _acting_on(
 def folded_vertices(
     vertices: Float[np.ndarray, "verts 3"],
     faces: Int[np.ndarray, "faces 3"],
-    like: Float[np.ndarray, "verts 3"] | None = None,
+    rest: Float[np.ndarray, "verts 3"] | None = None,
 ) -> Bool[np.ndarray, " verts"]:
     """Vertices of triangles that cross others, and two rings around them.
 
-    The same for triangles turned against `like`, if there are more of them than may stay.
+    The same for triangles flipped against `rest`, if there are more of them than may stay.
     """
     wrong = np.unique(self_intersections(vertices, faces))
-    if like is not None:
-        agree = (face_normals(vertices, faces) * face_normals(like, faces)).sum(axis=-1)
-        turned = np.flatnonzero(agree < 0)
-        if len(turned) > MAX_TURNED * len(faces):
-            wrong = np.union1d(wrong, turned)
+    if rest is not None:
+        flipped = np.flatnonzero(flipped_faces(rest, vertices, faces))
+        if len(flipped) > MAX_FLIPPED * len(faces):
+            wrong = np.union1d(wrong, flipped)
     return _grow(faces, faces[wrong].ravel(), len(vertices), rings=2)
 
 
@@ -320,12 +324,13 @@ def free_form_goal(
     surface = refine_free_form(reference, first, matcher, local)
     surface, shut = shut_eyes(template, surface, blinks, matcher, local)
     blinks |= {BLINKS[side]: 1.0 for side in shut}
+    rest = closed_rest(template, blinks)[skin]
     surface = carry_inside(template, first.vertices, surface)
     balls = place_eyeballs(template, surface, matcher.target.points, blinks, shut)
     surface = lift_off(template, surface, balls)
     barriers = (lip_gap(template), *lid_gaps(template, shut), *clearance(template, balls))
     seams = tuple(f(template, surface, side) for side in shut for f in (lid_seam, lining_seam))
-    return Goal(surface, first.vertices, local, balls, barriers, shut, seams)
+    return Goal(surface, rest, first.vertices, local, balls, barriers, shut, seams)
 
 
 def _untangle(weights: Tensor, names: tuple[str, ...]) -> None:

@@ -1,6 +1,7 @@
 """From a fitted head to the plain rig that exporters take, in its two layouts."""
 
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 import scipy.sparse as sp
@@ -11,8 +12,11 @@ from rigface.export.asset import Morph, RigAsset
 from rigface.export.evaluate import posed_vertices
 from rigface.fit.jaw import follow_jaw, jaw_share
 from rigface.fit.materials import MATERIALS, face_materials
-from rigface.fit.result import ScanResult
+from rigface.fit.parts import Head
+from rigface.fit.result import FittedRig
+from rigface.models.face_model import FaceModel
 from rigface.rig.subdivision import subdivide, subdivide_uv
+from rigface.rig.template import Template
 
 _UNDER_JAW = (
     "lip_lower_mid", "lip_lower_side.L", "lip_lower_side.R", "chin", "chin_side.L", "chin_side.R",
@@ -22,7 +26,23 @@ _UNDER_JAW = (
 _TOP = "face"
 
 
-def baked_asset(result: ScanResult, lod: int = 0) -> RigAsset:
+class FittedHead(Protocol):
+    """What a rig needs of a result, from whatever evidence it came."""
+
+    @property
+    def template(self) -> Template: ...
+
+    @property
+    def model(self) -> FaceModel: ...
+
+    @property
+    def head(self) -> Head: ...
+
+    @property
+    def rig(self) -> FittedRig: ...
+
+
+def baked_asset(result: FittedHead, lod: int = 0) -> RigAsset:
     """The fitted head as rest mesh, rigid unit-scale joints, ARKit morphs (the default GLB)."""
     names, parents, positions = _baked_joints(result)
     index = {name: i for i, name in enumerate(names)}
@@ -52,7 +72,7 @@ def baked_asset(result: ScanResult, lod: int = 0) -> RigAsset:
     return refine(asset, result, lod) if lod else asset
 
 
-def asm_asset(result: ScanResult) -> RigAsset:
+def asm_asset(result: FittedHead) -> RigAsset:
     """The template as rest mesh and the exact ASM hierarchy of translations, rotations, scales.
 
     Parts follow under the top node, because below a stretched bone they would be sheared.
@@ -106,7 +126,7 @@ def asm_asset(result: ScanResult) -> RigAsset:
     return _through_inverse_skinning(asset, result)
 
 
-def rig_asset(result: ScanResult, layout: str = "baked", lod: int = 0) -> RigAsset:
+def rig_asset(result: FittedHead, layout: str = "baked", lod: int = 0) -> RigAsset:
     """Either layout; raises UsageError for the combination that cannot be exact."""
     if layout == "asm":
         if lod:
@@ -115,7 +135,7 @@ def rig_asset(result: ScanResult, layout: str = "baked", lod: int = 0) -> RigAss
     return baked_asset(result, lod)
 
 
-def refine(asset: RigAsset, result: ScanResult, lod: int) -> RigAsset:
+def refine(asset: RigAsset, result: FittedHead, lod: int) -> RigAsset:
     """The skin at a finer level; the other parts stay as they are."""
     template, skin = result.template, result.template.parts["skin"]
     verts = skin.vertices.stop
@@ -156,7 +176,7 @@ def _refine_morph(morph: Morph, operator: sp.csr_matrix, verts: int, shift: int)
     )
 
 
-def _baked_joints(result: ScanResult) -> tuple[list[str], list[int], np.ndarray]:
+def _baked_joints(result: FittedHead) -> tuple[list[str], list[int], np.ndarray]:
     """Bones and attachments, parents first, with the mandible's bones under `jaw`."""
     rig, attach = result.rig, result.rig.rig.attachments
     place = {name: rig.joints[i] for i, name in enumerate(rig.rig.names)}
@@ -180,7 +200,7 @@ def _baked_joints(result: ScanResult) -> tuple[list[str], list[int], np.ndarray]
     return ordered, parents, np.stack([place[name] for name in ordered])
 
 
-def _baked_weights(result: ScanResult, index: dict[str, int]) -> sp.csr_matrix:
+def _baked_weights(result: FittedHead, index: dict[str, int]) -> sp.csr_matrix:
     """The fitted weights, with the lower face turning with the jaw as a whole."""
     weights = _weights(result, index)
     below = [index[n] for n in index if n in (*_UNDER_JAW, "jaw")]
@@ -191,7 +211,7 @@ def _baked_weights(result: ScanResult, index: dict[str, int]) -> sp.csr_matrix:
     return sp.csr_matrix(weights / weights.sum(axis=1, keepdims=True))
 
 
-def _weights(result: ScanResult, index: dict[str, int]) -> Float[np.ndarray, "verts joints"]:
+def _weights(result: FittedHead, index: dict[str, int]) -> Float[np.ndarray, "verts joints"]:
     template = result.template
     out = np.zeros((len(template.mesh.vertices), len(index)))
     out[: len(result.rig.weights), [index[n] for n in result.rig.rig.names]] = result.rig.weights
@@ -203,7 +223,7 @@ def _weights(result: ScanResult, index: dict[str, int]) -> Float[np.ndarray, "ve
     return out / out.sum(axis=1, keepdims=True)
 
 
-def _tongue_weights(result: ScanResult, index: dict[str, int], out: np.ndarray) -> None:
+def _tongue_weights(result: FittedHead, index: dict[str, int], out: np.ndarray) -> None:
     """Linear blend along the tongue between neighbouring joints of its chain."""
     attach = result.rig.rig.attachments
     chain = [name for name in attach.names if name.startswith("tongue")]
@@ -217,12 +237,12 @@ def _tongue_weights(result: ScanResult, index: dict[str, int], out: np.ndarray) 
         out[run, index[chain[here]]] = np.interp(depth, stops[order], hat)
 
 
-def _morphs(result: ScanResult) -> tuple[Morph, ...]:
+def _morphs(result: FittedHead) -> tuple[Morph, ...]:
     shapes = result.head.expressions
     return tuple(Morph(name, *shapes.of(name)) for name in shapes.names)
 
 
-def _template_morphs(result: ScanResult) -> tuple[Morph, ...]:
+def _template_morphs(result: FittedHead) -> tuple[Morph, ...]:
     """Offsets before skinning that become the head's own: the inverse of the local linear map."""
     inverse = np.linalg.inv(_linear_of_all(result))
     shapes = result.head.expressions
@@ -233,7 +253,7 @@ def _template_morphs(result: ScanResult) -> tuple[Morph, ...]:
     return tuple(morphs)
 
 
-def _through_inverse_skinning(asset: RigAsset, result: ScanResult) -> RigAsset:
+def _through_inverse_skinning(asset: RigAsset, result: FittedHead) -> RigAsset:
     """What the bones do not explain (a detail layer, a linear model) goes into the rest mesh."""
     lack = result.head.vertices - posed_vertices(asset)
     if np.abs(lack).max() < 1e-8:
@@ -242,7 +262,7 @@ def _through_inverse_skinning(asset: RigAsset, result: ScanResult) -> RigAsset:
     return replace(asset, vertices=rest)
 
 
-def _linear_of_all(result: ScanResult) -> Float[np.ndarray, "verts 3 3"]:
+def _linear_of_all(result: FittedHead) -> Float[np.ndarray, "verts 3 3"]:
     out = np.tile(np.eye(3), (len(result.template.mesh.vertices), 1, 1))
     out[: len(result.rig.skin_linear)] = result.rig.skin_linear
     for part, moved in result.head.moved.items():
@@ -250,7 +270,7 @@ def _linear_of_all(result: ScanResult) -> Float[np.ndarray, "verts 3 3"]:
     return out
 
 
-def _face_similarity(result: ScanResult):
+def _face_similarity(result: FittedHead):
     from rigface.geometry.similarity import align_points
 
     face = result.template.regions["face"]
@@ -275,11 +295,11 @@ def _quaternion(rotation: np.ndarray) -> np.ndarray:
     return quaternion_from_rotation(torch.from_numpy(rotation.copy())).numpy()
 
 
-def _uv(result: ScanResult) -> np.ndarray:
+def _uv(result: FittedHead) -> np.ndarray:
     assert result.template.mesh.uv is not None
     return result.template.mesh.uv
 
 
-def _uv_faces(result: ScanResult) -> np.ndarray:
+def _uv_faces(result: FittedHead) -> np.ndarray:
     assert result.template.mesh.uv_faces is not None
     return result.template.mesh.uv_faces

@@ -1,13 +1,9 @@
 """`fit_scan`: a raw scan of a head becomes a rigged head, and numbers that say how well."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 import numpy as np
-import torch
-from threadpoolctl import threadpool_limits
 
 from rigface.evidence.landmarks import Landmarks
 from rigface.evidence.scan import Scan
@@ -27,6 +23,7 @@ from rigface.geometry.similarity import Similarity, align_points
 from rigface.progress import NullProgress, Progress
 from rigface.rig.template import Template
 from rigface.rig.template_io import load_template
+from rigface.solve.threads import one_thread
 
 
 @dataclass(frozen=True)
@@ -79,20 +76,6 @@ def fit_scan(
     with watch.stage("measure"):
         result = _result(scan, surface, config, template, models, fitted, found, watch)
     return replace(result, seconds=watch.seconds)
-
-
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """A fit is thousands of small products: splitting each over all cores costs more than it
-    saves, much more on a busy machine. The Gauss-Newton clusters bring their own two threads.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        with threadpool_limits(1):
-            yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def _register(

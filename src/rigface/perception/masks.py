@@ -74,18 +74,24 @@ def _person(
     pyramid: Pyramid,
     networks: FaceNetworks,
 ) -> UInt8[np.ndarray, "cells cells"] | None:
-    """The segmenter knows upright people: the square is turned by the nearest quarter turn."""
-    quarter = round(roll / (math.pi / 2))
+    """The segmenter knows upright people, so it gets a turned square that covers the box."""
+    side = float(box[2] - box[0])
     center = ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2)
-    crop = Crop(center, float(box[2] - box[0]), quarter * math.pi / 2)
+    crop = Crop(center, side * (abs(math.cos(roll)) + abs(math.sin(roll))), roll)
     probability = networks.person(pyramid.sample(crop, _SEGMENTER_CELLS))
     if probability is None:
         return None
-    enlarged = Image.fromarray(probability.astype(np.float32)).resize(
-        (cells, cells), Image.Resampling.BILINEAR
+    # Where the box's corner and the ends of its first row and column lie in the turned square.
+    corners = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 1.0]]) * side + box[:2]
+    origin, right, down = crop.from_photo(corners) * _SEGMENTER_CELLS
+    (ax, ay), (bx, by) = (right - origin) / cells, (down - origin) / cells
+    turned_back = Image.fromarray(probability.astype(np.float32)).transform(
+        (cells, cells),
+        Image.Transform.AFFINE,
+        (ax, bx, origin[0], ay, by, origin[1]),
+        Image.Resampling.BILINEAR,
     )
-    codes = np.clip(np.rint(np.asarray(enlarged) * 255.0), 0, 255).astype(np.uint8)
-    return np.ascontiguousarray(np.rot90(codes, -quarter))
+    return np.clip(np.rint(np.asarray(turned_back) * 255.0), 0, 255).astype(np.uint8)
 
 
 def _inside_photo(

@@ -18,8 +18,11 @@ from rigface.perception.visibility import visible_landmarks
 MIN_FACE = 36.0
 """Pixels; below this the landmarks are noise."""
 
-HOPELESS = 15.0
+HOPELESS = 9.0
 """Percent of the face size: a mesh that moves more is not reported at all."""
+
+OFF_PERSON = 50.0
+"""Percent of the mesh outside the person mask: a doubtful face that lies so is none."""
 
 MAX_CANDIDATES = 48
 
@@ -66,7 +69,7 @@ class TwoPassDetector:
             if trusted:
                 return sorted(trusted, key=lambda face: -face.size)
             doubtful += found
-        doubtful = [face for face in doubtful if _worst(face.quality) <= HOPELESS]
+        doubtful = [face for face in doubtful if _may_be_a_face(face.quality)]
         return sorted(doubtful, key=lambda face: -face.size)[:1]
 
     def _observe_all(self, candidates: list[Candidate], pyramid: Pyramid) -> list[FaceObservation]:
@@ -162,8 +165,9 @@ def _mean_distance(one: Float[np.ndarray, "478 2"], other: Float[np.ndarray, "47
     return float(np.linalg.norm(one - other, axis=1).mean())
 
 
-def _worst(quality: FaceQuality) -> float:
-    return max(quality.recrop_change, quality.mirror_change)
+def _may_be_a_face(quality: FaceQuality) -> bool:
+    worst = max(quality.recrop_change, quality.mirror_change)
+    return worst <= HOPELESS and not quality.outside_person > OFF_PERSON
 
 
 def _mean_scores(

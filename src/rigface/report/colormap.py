@@ -6,6 +6,11 @@ good fit stays visible and a bad spot is a dark one.
 
 import math
 
+import numpy as np
+from jaxtyping import Float
+
+from rigface.io.color import linear_from_srgb
+
 ANCHORS = (
     "#fde7a9", "#fec68a", "#fea571", "#fb835f", "#f2625d", "#de4968",
     "#c23b75", "#a5317e", "#882781", "#6b1d81", "#4f127b", "#331067",
@@ -26,6 +31,14 @@ def color_at(share: float) -> str:
     first, second = (_channels(ANCHORS[index]) for index in (low, low + 1))
     mixed = (round(a + (place - low) * (b - a)) for a, b in zip(first, second, strict=True))
     return "#" + "".join(f"{channel:02x}" for channel in mixed)
+
+
+def magma(share: Float[np.ndarray, " points"]) -> Float[np.ndarray, "points 3"]:
+    """Linear RGB for 0..1 of the scale, clamped."""
+    anchors = np.array([_channels(anchor) for anchor in ANCHORS]) / 255
+    place = np.linspace(0.0, 1.0, len(anchors))
+    columns = [np.interp(np.clip(share, 0.0, 1.0), place, channel) for channel in anchors.T]
+    return linear_from_srgb(np.stack(columns, axis=-1))
 
 
 def _channels(color: str) -> tuple[int, int, int]:

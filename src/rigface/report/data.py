@@ -21,6 +21,20 @@ class ScanLayer:
     """Linear RGB in [0, 1]."""
 
 
+_SETTINGS = (
+    *("input", "unit", "scale", "focal", "recipe"),
+    *("model", "variables", "seed", "versions"),
+)
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture on the page."""
+
+    title: str
+    png: bytes
+
+
 @dataclass(frozen=True)
 class ReportData:
     """One run, ready to be shown."""
@@ -46,6 +60,10 @@ class ReportData:
     """What was asked for and what ran; nested mappings are flattened."""
     credit: str = ""
     """A line that the licence of the data asks for."""
+    pictures: Sequence[Picture] = ()
+    headline: str = "Scan to fit"
+    """What the metrics are about."""
+    region_title: str = "By region, mm"
 
     @classmethod
     def from_result(
@@ -59,7 +77,17 @@ class ReportData:
         """From the content of `result.json`, so that page and file never differ."""
         settings = {
             key: result[key]
-            for key in ("input", "unit", "recipe", "model", "variables", "seed", "versions")
+            for key in (
+                "input",
+                "unit",
+                "scale",
+                "focal",
+                "recipe",
+                "model",
+                "variables",
+                "seed",
+                "versions",
+            )
             if key in result
         }
         source = str(result.get("input", {}).get("path", "fit"))

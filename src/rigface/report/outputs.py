@@ -1,13 +1,14 @@
 """Everything that a run leaves behind, written whole or not at all."""
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors.numpy import save_file
+from torch import Tensor
 
 from rigface.export.glb import encode_glb
 from rigface.export.html import save_html
@@ -16,6 +17,7 @@ from rigface.fit.result import ScanResult
 from rigface.fit.rig_asset import rig_asset
 from rigface.geometry.mesh import Mesh
 from rigface.io import atomic_output, save_obj, save_ply
+from rigface.models.face_model import FaceModel
 from rigface.models.posed import POSE
 from rigface.progress import NullProgress, Progress
 from rigface.report.data import ReportData, ScanLayer
@@ -95,24 +97,35 @@ def result_numbers(result: ScanResult, pruning_mm: float | None, watch: Progress
 
 
 def save_params(path: Path, result: ScanResult) -> None:
-    """Every parameter by name, in its own unit, with the resolved settings in the header.
+    """Every parameter by name, in its own unit, with the resolved settings in the header."""
+    save_model_params(path, result.model, result.x, result.settings, result.template.name)
 
-    All of them sit as JSON under one key: safetensors orders several keys at random.
+
+def save_model_params(
+    path: Path,
+    model: FaceModel,
+    x: Tensor,
+    settings: Mapping[str, Any],
+    template: str,
+    more: Mapping[str, np.ndarray] | None = None,
+) -> None:
+    """Parameters of a model by name, further arrays, and a header.
+
+    All of the header sits as JSON under one key: safetensors orders several keys at random.
     """
-    table = result.model.table
-    units = {p.name: p.unit for p in table.parameters}
     arrays = {
-        name: np.ascontiguousarray(value.numpy()) for name, value in table.unpack(result.x).items()
+        name: np.ascontiguousarray(value.numpy()) for name, value in model.table.unpack(x).items()
     }
     assert set(POSE.slices) <= set(arrays)
     header = {
-        "units": units,
-        "settings": dict(result.settings),
-        "model": result.model.name,
-        "template": result.template.name,
+        "units": {p.name: p.unit for p in model.table.parameters},
+        "settings": dict(settings),
+        "model": model.name,
+        "template": template,
     }
     text = json.dumps(header, default=str, sort_keys=True)
-    save_file(arrays, path, metadata={"rigface": text})
+    extra = {name: np.ascontiguousarray(value) for name, value in (more or {}).items()}
+    save_file({**arrays, **extra}, path, metadata={"rigface": text})
 
 
 def _save_fit(path: Path, result: ScanResult, lod: int) -> None:

@@ -1,5 +1,6 @@
 """report.html: one file that opens from disk and shows what a run did and how well."""
 
+import base64
 import math
 from pathlib import Path
 
@@ -46,6 +47,12 @@ def render_report(data: ReportData) -> str:
         metrics=figures(data.metrics),
         quality=figures(data.quality),
         regions=region_table(data.regions),
+        region_title=data.region_title,
+        headline=data.headline,
+        pictures=[
+            {"title": picture.title, "data": base64.b64encode(picture.png).decode("ascii")}
+            for picture in data.pictures
+        ],
         histogram=histogram,
         stages=timing,
         total=total,

@@ -76,6 +76,56 @@ SCHEMA: dict[str, Any] = {
 }  # fmt: skip
 """JSON Schema of the file. More fields may be present; null is a number that was not measured."""
 
+PHOTO_SCHEMA: dict[str, Any] = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "title": "rigface result.json of photos",
+    "type": "object",
+    "required": [
+        "ok", "rigface", "input", "recipe", "model", "variables", "metrics", "regions", "scale",
+        "focal", "views", "quality", "export", "seconds", "warnings", "seed", "versions",
+    ],
+    "properties": {
+        "ok": {"type": "boolean"},
+        "reason": {"type": ["string", "null"]},
+        "rigface": _TEXT,
+        "input": {"type": "object", "required": ["images"]},
+        "recipe": _TEXT,
+        "model": _TEXT,
+        "variables": {"type": "integer"},
+        "metrics": {
+            "type": "object",
+            "required": ["reprojection_percent", "shape_sigma_mm"],
+            "properties": {"reprojection_percent": _NUMBER, "shape_sigma_mm": _NUMBER},
+        },
+        "regions": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["name", "sigma_mm"],
+                "properties": {"name": _TEXT, "sigma_mm": _NUMBER},
+            },
+        },
+        "scale": {
+            "type": "object",
+            "required": ["unit", "how", "relative_sigma", "interval_95"],
+            "properties": {"unit": _TEXT, "how": _TEXT, "relative_sigma": _NUMBER},
+        },
+        "focal": {"type": "object", "required": ["how", "px"], "properties": {"how": _TEXT}},
+        "views": {"type": "array", "items": {"type": "object", "required": ["image"]}},
+        "quality": {"type": "object"},
+        "export": {
+            "type": "object",
+            "required": ["pruning_mm"],
+            "properties": {"pruning_mm": _NUMBER},
+        },
+        "seconds": {"type": "object", "additionalProperties": {"type": "number"}},
+        "warnings": {"type": "array", "items": _TEXT},
+        "seed": {"type": "integer"},
+        "versions": {"type": "object", "additionalProperties": _TEXT},
+    },
+}  # fmt: skip
+"""The same for `rigface photo`."""
+
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "object": dict,
     "array": list,
@@ -87,17 +137,19 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
 }
 
 
-def write_result(path: Path | str, result: Mapping[str, Any]) -> dict[str, Any]:
+def write_result(
+    path: Path | str, result: Mapping[str, Any], schema: Mapping[str, Any] = SCHEMA
+) -> dict[str, Any]:
     """Write a result atomically and return exactly what the file holds.
 
-    Keys come in the order of `SCHEMA`, further ones after them as given; NaN and infinities
+    Keys come in the order of `schema`, further ones after them as given; NaN and infinities
     become null.
 
     Raises:
         OutputError: the file cannot be written.
     """
-    plain = ordered(to_json(result))
-    problems = schema_problems(plain)
+    plain = ordered(to_json(result), schema)
+    problems = schema_problems(plain, schema)
     assert not problems, "; ".join(problems)
     with atomic_file(path) as partial:
         partial.write_text(dumps(plain), encoding="utf-8")
@@ -109,9 +161,9 @@ def dumps(plain: Mapping[str, Any]) -> str:
     return json.dumps(plain, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def ordered(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Top-level keys in the order of `SCHEMA`, then the others as they came."""
-    known = [key for key in SCHEMA["properties"] if key in result]
+def ordered(result: Mapping[str, Any], schema: Mapping[str, Any] = SCHEMA) -> dict[str, Any]:
+    """Top-level keys in the order of the schema, then the others as they came."""
+    known = [key for key in schema["properties"] if key in result]
     return {key: result[key] for key in [*known, *(k for k in result if k not in known)]}
 
 

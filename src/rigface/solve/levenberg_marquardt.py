@@ -10,6 +10,7 @@ from torch import Tensor
 
 from rigface.solve.problem import Problem, Quadratic
 from rigface.solve.result import Result, Solution
+from rigface.solve.threads import as_before
 
 _HINGE_ROUNDS = 12
 
@@ -56,7 +57,8 @@ def levenberg_marquardt(
     rejects = 0
     while len(trace.energies) <= solver.max_steps:
         began = time.perf_counter()
-        step = _step(model, x, box, trace.damping)
+        with as_before():
+            step = _step(model, x, box, trace.damping)
         if step is None:
             if trace.damping > 1e6:
                 return trace.solution(x, Result.SINGULAR)

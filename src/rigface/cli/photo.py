@@ -1,0 +1,161 @@
+"""`rigface photo IMG [IMG ...] -o DIR`: photos of one person become a rigged, textured face."""
+
+import json as json_format
+import sys
+from contextlib import closing
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import tyro
+
+from rigface.cli.messages import EXIT_GOOD, EXIT_QUALITY_GATE
+from rigface.cli.scan import Formats
+from rigface.errors import InputError, UsageError
+from rigface.progress import Progress, open_progress
+
+if TYPE_CHECKING:
+    from rigface.evidence.face import FaceObservation
+    from rigface.evidence.photo import Photo
+
+
+@dataclass(frozen=True)
+class PhotoCommand:
+    """Fit photos of one person and write face.glb, texture, overlay, cameras, landmarks,
+    report.html and result.json."""
+
+    images: Annotated[tuple[Path, ...], tyro.conf.Positional, tyro.conf.arg(metavar="IMG")]
+    """Photos of one person: JPEG, PNG, WebP, TIFF, BMP; HEIC with the extra `heic`."""
+    out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="DIR")]
+    """Folder for the results; created if it does not exist."""
+    landmarks: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """Your own 68 or 478 points of one photo in pixels, instead of a detector."""
+    task: Annotated[Path | None, tyro.conf.arg(metavar="FILE")] = None
+    """A face_landmarker.task for the LiteRT back-end, instead of mediapipe."""
+    face: int | None = None
+    """Which face of a photo with several: 0 is the largest."""
+    all: bool = False
+    """Every face of one photo, each in a folder of its own below DIR."""
+    shared_expression: bool = False
+    """All photos show the same expression."""
+    delight: bool = False
+    """Divide an estimate of the light out of the texture."""
+    texture: Literal[512, 1024, 2048, 4096] = 2048
+    """Size of the texture in pixels."""
+    lod: Literal[0, 1, 2] = 0
+    """Level of detail of the skin: 4k, 17k or 67k vertices."""
+    rig: Literal["baked", "asm"] = "baked"
+    """Joints of face.glb: rigid ones on the fitted mesh, or the exact ASM hierarchy."""
+    save: Formats = ("glb",)
+    """Formats of the rigged head (face.*); the other files are always written."""
+    seed: int = 0
+    """Seed of everything that is drawn; same input, seed and machine: same parameters."""
+    quiet: bool = False
+    """Print errors only."""
+    json: bool = False
+    """Print the content of result.json on stdout and nothing else there."""
+
+    def run(self) -> int:
+        from rigface.io import check_writable
+        from rigface.io.image import read_photo
+
+        if self.rig == "asm" and self.lod:
+            raise UsageError("--rig asm is exact on the template mesh only; use it with --lod 0")
+        if len(self.images) > 1 and (self.landmarks or self.all or self.face is not None):
+            raise UsageError("--landmarks, --face and --all are for a single photo")
+        check_writable(self.out)
+        with closing(open_progress(sys.stderr, self.quiet)) as progress:
+            with progress.stage("load"):
+                photos = [read_photo(path) for path in self.images]
+            with progress.stage("start"):
+                import rigface.fit.photo  # noqa: F401
+            with progress.stage("detect"):
+                faces = self._faces(photos)
+            if self.all:
+                codes = [
+                    self._fit(photos, [face], self.out / f"face_{number}", progress)
+                    for number, face in enumerate(faces[0])
+                ]
+                return max(codes)
+            chosen = [found[self.face or 0] for found in faces]
+            return self._fit(photos, chosen, self.out, progress, [len(found) for found in faces])
+
+    def _faces(self, photos: "list[Photo]") -> "list[list[FaceObservation]]":
+        from rigface.perception import load_detector
+
+        detector = load_detector("auto", task=self.task, landmarks=self.landmarks)
+        out = []
+        for photo in photos:
+            found = detector.detect(photo)
+            if not found:
+                raise InputError(
+                    f"No face was found in {photo.source}. A face of at least 60 pixels is needed, "
+                    "not turned by more than 80 degrees from the camera; crop the photo to the "
+                    "face, or give --landmarks."
+                )
+            wanted = self.face or 0
+            if not 0 <= wanted < len(found):
+                raise UsageError(
+                    f"--face {wanted} was asked for, but {photo.source} shows {len(found)} "
+                    f"{'face' if len(found) == 1 else 'faces'}: 0 to {len(found) - 1}"
+                )
+            out.append(found)
+        return out
+
+    def _fit(
+        self,
+        photos: "list[Photo]",
+        faces: "list[FaceObservation]",
+        out: Path,
+        progress: Progress,
+        counts: list[int] | None = None,
+    ) -> int:
+        from rigface.fit.photo import PhotoConfig, fit_photos
+        from rigface.fit.texture import dress
+        from rigface.report.photo_outputs import write_photo_outputs
+
+        config = PhotoConfig(shared_expression=self.shared_expression, seed=self.seed)
+        result = fit_photos(photos, faces, config, progress)
+        if self.face is None:
+            several = tuple(
+                f"{photo.source.name if photo.source else 'the photo'} shows {count} faces; the "
+                "largest was taken (--face N chooses, --all fits each)"
+                for photo, count in zip(photos, counts or (), strict=False)
+                if count > 1
+            )
+            result = replace(result, warnings=(*several, *result.warnings))
+        with progress.stage("texture"):
+            dressed = dress(result, self.texture, self.delight)
+        with progress.stage("write"):
+            write_photo_outputs(
+                result, dressed, out, rig=self.rig, save=self.save, lod=self.lod, progress=progress
+            )
+        text = (out / "result.json").read_text(encoding="utf-8")
+        summary = json_format.loads(text)
+        if self.json:
+            sys.stdout.write(text)
+        elif not self.quiet:
+            print(describe(summary, out))
+        if summary["ok"]:
+            return EXIT_GOOD
+        reason = summary.get("reason") or "see the warnings in result.json"
+        print(f"rigface: the fit failed its own quality gate\n  {reason}", file=sys.stderr)
+        return EXIT_QUALITY_GATE
+
+
+def describe(summary: dict[str, Any], out: Path) -> str:
+    """The few lines at the end: how good the fit is and where to look."""
+    metrics, scale = summary["metrics"], summary["scale"]
+    spread = 196 * scale["relative_sigma"]
+    lines = [
+        f"landmarks: {metrics['reprojection_percent']:.1f} % of the eye distance from the fit "
+        f"(median); shape known to {metrics['shape_sigma_mm']:.1f} mm",
+        f"size of the head: by the {scale['how']}, good to {spread:.0f} % (95 %)",
+        *(f"warning: {text}" for text in summary["warnings"]),
+        *(
+            f"{out / name}  {what}"
+            for name, what in (("face.glb", "rigged head"), ("report.html", "open this to look"))
+            if (out / name).is_file()
+        ),
+    ]
+    return "\n".join(lines)

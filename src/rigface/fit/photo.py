@@ -1,0 +1,404 @@
+"""`fit_photos`: photos of one person become one rigged head. Recipe, from top to bottom.
+
+1 landmarks           who sees them is `perception`'s business; each has its own sigma
+2 first camera        scaled orthography on the prior's mean head
+3 pose                rotation and place
+4 pose, expression, identity, focal length; outline against the background
+5 size                from the irises and the population
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from rigface.cameras import Camera
+from rigface.errors import InputError
+from rigface.evidence.face import FaceObservation
+from rigface.evidence.photo import Photo
+from rigface.fit.first_camera import first_camera
+from rigface.fit.iris import HeadSize, gaze, head_size
+from rigface.fit.models import build_models
+from rigface.fit.outline import outline_pairs
+from rigface.fit.parts import Head, assemble_head
+from rigface.fit.photo_result import PhotoResult, PhotoView
+from rigface.fit.registration import Registration
+from rigface.fit.rig_pose import fitted_rig
+from rigface.fit.views import View, Views, ViewsEnergy
+from rigface.models.identity import AsmIdentity
+from rigface.models.posed import POSE, PosedModel
+from rigface.progress import NullProgress, Progress
+from rigface.rig.landmark_embedding import LandmarkEmbedding, load_landmark_embedding
+from rigface.rig.template import Template
+from rigface.rig.template_io import load_template
+from rigface.solve.levenberg_marquardt import Box, LevenbergMarquardt, levenberg_marquardt
+from rigface.solve.threads import one_thread
+from rigface.terms.image_points import ImagePoints
+from rigface.terms.prior import ParameterPrior
+from rigface.terms.robust import GemanMcClure
+from rigface.terms.sparsity import SparsityPrior
+
+FIXED_SHAPES = ("tongueOut", "eyeLook")
+"""Shapes (by the start of their names) that landmarks of a skin cannot tell."""
+MAX_REPROJECTION_PERCENT = 8.0
+"""Above, the landmarks do not look like a face before a camera: the fit has failed."""
+MAX_YAW, WIDE_YAW = math.radians(80), math.radians(50)
+
+
+@dataclass(frozen=True)
+class PhotoSettings:
+    """One set of numbers for every photo."""
+
+    landmark_trust: float = 2.0
+    """Factor on every landmark's sigma: their errors are not independent of each other."""
+    identity: float = 1.0
+    """Weight of the identity prior."""
+    expression: float = 1.0
+    """Weight of the expression weights' Gaussian prior (sigma of the parameter table)."""
+    sparsity: float = 2.0
+    """Price of one unit of expression weight."""
+    told_focal_sigma: float = 0.03
+    typical_focal_sigma: float = 0.25
+    """Spread of the logarithm of the focal length, from the file and without it."""
+    rounds: int = 4
+    steps: int = 4
+    """Levenberg-Marquardt steps of each round; a round renews the outline."""
+
+
+@dataclass(frozen=True)
+class PhotoConfig:
+    """What to fit and how. The defaults answer every photo."""
+
+    model: Literal["asm", "linear"] = "asm"
+    shared_expression: bool = False
+    """Several photos show one expression."""
+    seed: int = 0
+    settings: PhotoSettings = PhotoSettings()
+
+
+def fit_photos(
+    photos: Sequence[Photo],
+    observations: Sequence[FaceObservation],
+    config: PhotoConfig = PhotoConfig(),
+    progress: Progress | None = None,
+    model: AsmIdentity | None = None,
+) -> PhotoResult:
+    """Fit the head to photos of one person; `observations` are the faces found in them.
+
+    `model` replaces the shipped identity space. Raises InputError for observations that hold no
+    landmarks. A fit that misses its own quality gate is returned with `ok` False and the reason.
+    """
+    watch = NullProgress() if progress is None else progress
+    template, embedding = load_template(), load_landmark_embedding()
+    for photo, face in zip(photos, observations, strict=True):
+        _check(photo, face)
+    with watch.stage("prepare"):
+        head_model = identity_model() if model is None else model
+    with watch.stage("fit"), one_thread():
+        fit = _Fit(template, embedding, head_model, photos, observations, config)
+        x = fit.solve(watch)
+        result = fit.result(x)
+    return replace(result, seconds=dict(watch.seconds))
+
+
+@lru_cache(maxsize=1)
+def identity_model() -> AsmIdentity:
+    """The shipped identity space on the shipped template, built once per process."""
+    return AsmIdentity.build()
+
+
+class _Fit:
+    """One fit: what stays the same over its stages."""
+
+    def __init__(
+        self,
+        template: Template,
+        embedding: LandmarkEmbedding,
+        model: AsmIdentity,
+        photos: Sequence[Photo],
+        faces: Sequence[FaceObservation],
+        config: PhotoConfig,
+    ) -> None:
+        self.template, self.embedding, self.model = template, embedding, model
+        self.photos, self.faces, self.config = photos, faces, config
+        self.settings = config.settings
+        self.rows = [_landmarks(embedding, face) for face in faces]
+        rest = model.table.zeros()
+        starts = []
+        for photo, rows in zip(photos, self.rows, strict=True):
+            place = model.points(rest, rows.corners, rows.bary)[0].numpy()
+            size = (photo.width, photo.height)
+            weights = 1 / rows.sigma**2
+            starts.append(View(first_camera(place, rows.pixels, weights, size, photo.focal_px)))
+        self.views = Views(model, starts, config.shared_expression)
+
+    def solve(self, watch: Progress) -> Float[Tensor, " params"]:
+        """All parameters."""
+        x = self.views.table.zeros()
+        x = self._stage(x, ("rotation", "place", "log_distance"), 6, outline=False)
+        free = ("rotation", "place", "log_distance", "log_focal", "identity", "expression")
+        for step in range(self.settings.rounds):
+            x = self._stage(x, free, self.settings.steps, outline=step > 0)
+            watch.update((step + 1) / self.settings.rounds, "face")
+        return x
+
+    def _stage(self, x: Tensor, names: tuple[str, ...], steps: int, outline: bool) -> Tensor:
+        solver = LevenbergMarquardt(max_steps=steps, damping=1e-3, tolerance=1e-5)
+        return levenberg_marquardt(self._energy(x, outline), x, self._box(names), solver).value
+
+    def _box(self, names: tuple[str, ...]) -> Box:
+        table = self.views.table
+        free = table.mask(names)
+        if "expression" in names:
+            run = table.slices["expression"]
+            shapes = self.template.expressions.names
+            known = torch.tensor([not name.startswith(FIXED_SHAPES) for name in shapes])
+            free[run] = known.repeat((run.stop - run.start) // len(shapes))
+        return Box(
+            floor=1 / table.column("sigma") ** 2,
+            lower=table.column("lower"),
+            upper=table.column("upper"),
+            max_step=table.column("max_step"),
+            free=free,
+        )
+
+    def _energy(self, x: Tensor, outline: bool) -> ViewsEnergy:
+        pictures = []
+        for view, (rows, face) in enumerate(zip(self.rows, self.faces, strict=True)):
+            camera = self.views.camera(x, view)
+            terms = [self._weighed(rows, camera)]
+            if outline:
+                found = outline_pairs(self.embedding, self._all_parts(x, view), camera, face)
+                terms += [] if found is None else [found]
+            pictures.append(terms)
+        return ViewsEnergy(self.views, pictures, self._priors())
+
+    def _weighed(self, rows: "LandmarkRows", camera: Camera) -> ImagePoints:
+        """Detector and embedding are both unsure of a landmark; they share its sigma."""
+        middle = camera.to_camera(torch.tensor([[0.0, -0.04, 0.08]], dtype=torch.float64))
+        px_per_metre = float(camera.focal.mean() / middle[0, 2])
+        own = rows.own_sigma * px_per_metre
+        sigma = self.settings.landmark_trust * np.hypot(rows.sigma, own)
+        kernel = GemanMcClure(4.0)
+        return ImagePoints(rows.corners, rows.bary, rows.pixels, sigma, None, kernel)
+
+    def _priors(self) -> list[ParameterPrior | SparsityPrior]:
+        table, settings = self.views.table, self.settings
+        weight, price = (np.zeros(table.size) for _ in range(2))
+        weight[table.slices["identity"]] = settings.identity
+        sigma = table["expression"].sigma
+        weight[table.slices["expression"]] = settings.expression / sigma**2
+        price[table.slices["expression"]] = settings.sparsity
+        told = np.array([photo.focal_px is not None for photo in self.photos])
+        spread = np.where(told, settings.told_focal_sigma, settings.typical_focal_sigma)
+        weight[table.slices["log_focal"]] = 1 / spread**2
+        return [ParameterPrior(weight, np.zeros(table.size)), SparsityPrior(price)]
+
+    def _all_parts(self, x: Tensor, view: int) -> Float[np.ndarray, "verts 3"]:
+        """The template's vertices with the fitted skin; other parts do not matter here."""
+        out = self.template.mesh.vertices.copy()
+        skin = self.model.vertices(self.views.head(x, view)).numpy()
+        out[: len(skin)] = skin
+        return out
+
+    def result(self, x: Float[Tensor, " params"]) -> PhotoResult:
+        """The rigged head at the solution."""
+        values = self.views.table.unpack(x)
+        identity = values["identity"]
+        models = build_models(self.template, "asm", 2, False)
+        face = models.face
+        tau = self.model.asm_parameters(
+            torch.cat([identity, torch.zeros(self.model.table.size - len(identity))])
+        )
+        own = self.model.asm.table.unpack(tau)
+        parameters = face.table.pack({name: own[name] for name in face.table.slices})
+        posed = PosedModel.build(face)
+        inner = torch.cat([torch.zeros(POSE.size, dtype=x.dtype), parameters])
+        registration = Registration(posed, inner, ())
+        head = self._head(registration, models, 1.0)
+        size = self._size(x, head)
+        head = self._head(registration, models, size.scale)
+        rig = fitted_rig(models, registration, size.scale)
+        views = tuple(self._view(x, view, head, size) for view in range(len(self.photos)))
+        reason, warnings = _judge(views, self.faces, self.photos)
+        told = [photo.focal_px is not None for photo in self.photos]
+        return PhotoResult(
+            template=self.template,
+            model=posed,
+            x=inner,
+            identity=identity.numpy(),
+            variables=int(self._box(("identity", "expression")).free.sum()),
+            head=head,
+            rig=rig,
+            views=views,
+            size=size,
+            sigma=size.scale * self._vertex_sigma(x),
+            focal_how="from the file" if all(told) else "estimated",
+            ok=reason is None,
+            reason=reason,
+            warnings=warnings,
+            settings=asdict(self.config),
+        )
+
+    def _head(self, registration: Registration, models, scale: float) -> Head:
+        rig = fitted_rig(models, registration, scale)
+        return assemble_head(self.template, scale * registration.vertices, rig.skin_linear)
+
+    def _size(self, x: Tensor, head: Head) -> HeadSize:
+        """Each photo's irises give one answer; the population's counts once."""
+        spread = POPULATION_SIZE_SIGMA
+        centres, radii = _eyeballs(self.template, head)
+        answers = [
+            head_size(face, centres, radii, self.views.camera(x, view), spread)
+            for view, face in enumerate(self.faces)
+        ]
+        seen = [answer for answer in answers if answer.from_iris is not None]
+        if not seen:
+            return answers[0]
+        return sorted(seen, key=lambda answer: answer.scale)[len(seen) // 2]
+
+    def _view(self, x: Tensor, view: int, head: Head, size: HeadSize) -> PhotoView:
+        face, rows = self.faces[view], self.rows[view]
+        camera = self.views.camera(x, view)
+        camera = camera.moved(camera.rotation, size.scale * camera.translation)
+        weights = self.views.head(x, view)[len(self.model.modes) :].tolist()
+        names = self.template.expressions.names
+        shown = {n: w for n, w in zip(names, weights, strict=True) if w > 0.01}
+        pixels, _ = self.views.project(x, view, self._weighed(rows, camera))
+        miss = np.linalg.norm(pixels.numpy() - rows.pixels, axis=1)
+        centres, radii = _eyeballs(self.template, head)
+        looks = {}
+        for row, side in enumerate("RL"):
+            pixel = face.iris[row, 0]
+            if np.isfinite(pixel).all() and face.visible[[468, 473][row]]:
+                looks[side] = gaze(centres[row], float(radii[row]), pixel, camera)
+        forward = -(camera.rotation @ torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64))
+        return PhotoView(
+            photo=self.photos[view],
+            face=face,
+            camera=camera,
+            expression=shown,
+            gaze=looks,
+            reprojection_percent=100 * float(np.median(miss)) / face.interocular,
+            yaw=math.atan2(-float(forward[0]), float(forward[2])),
+        )
+
+    def _vertex_sigma(self, x: Tensor) -> Float[np.ndarray, " skin"]:
+        """Posterior spread of the neutral skin: from the inverse of the solver's Hessian.
+
+        Poses, lenses and expressions are marginalised; the head as a whole may move and grow.
+        """
+        table = self.views.table
+        names = ("rotation", "place", "log_distance", "log_focal", "identity", "expression")
+        free = self._box(names).free
+        free &= ~((x <= table.column("lower")) | (x >= table.column("upper")))
+        hessian = self._energy(x, outline=True).quadratic(x, free).hessian[free][:, free]
+        covariance = torch.linalg.inv(hessian + 1e-9 * torch.eye(len(hessian), dtype=x.dtype))
+        modes = len(self.model.modes)
+        where = torch.nonzero(free[table.slices["identity"]])[:, 0]
+        shared = covariance[: len(where), : len(where)]
+        root = torch.linalg.cholesky(shared + 1e-12 * torch.eye(len(where), dtype=x.dtype))
+        rest = self.model.table.zeros()
+        rest[:modes] = self.views.table.unpack(x)["identity"]
+        everything = np.arange(len(self.model.weights))[:, None]
+        _, motion = self.model.points(rest, everything, np.ones(everything.shape))
+        spread = motion[..., where] @ root
+        return spread.square().sum(dim=(1, 2)).sqrt().numpy()
+
+
+POPULATION_SIZE_SIGMA = 0.05
+"""Spread of the logarithm of head size, children included with low weight."""
+
+
+@dataclass(frozen=True)
+class LandmarkRows:
+    """The landmarks of one photo that the skin can explain."""
+
+    corners: Int[np.ndarray, "points corners"]
+    bary: Float[np.ndarray, "points corners"]
+    pixels: Float[np.ndarray, "points 2"]
+    sigma: Float[np.ndarray, " points"]
+    """Of the detector, pixels."""
+    own_sigma: Float[np.ndarray, " points"]
+    """Of the embedding, metres."""
+
+
+def _landmarks(embedding: LandmarkEmbedding, face: FaceObservation) -> LandmarkRows:
+    """Visible mesh points, or the user's 68 without the jaw, whose outline is no fixed place."""
+    from rigface.evidence.face_mesh import IBUG_PAIRS
+
+    skin = len(embedding.face)
+    if face.given_ibug68 is None:
+        kept = np.flatnonzero(face.visible[:skin] & np.isfinite(face.landmarks[:skin]).all(axis=1))
+        corners, bary = embedding.faces[embedding.face[kept]], embedding.bary[kept]
+        return LandmarkRows(
+            corners, bary, face.landmarks[kept], face.sigma[kept], embedding.sigma[kept]
+        )
+    pairs = np.asarray(IBUG_PAIRS)[17:]
+    corners = embedding.faces[embedding.face[pairs]].reshape(len(pairs), -1)
+    bary = 0.5 * embedding.bary[pairs].reshape(len(pairs), -1)
+    sigma = embedding.sigma[pairs].mean(axis=1)
+    return LandmarkRows(corners, bary, face.given_ibug68[17:], face.ibug68_sigma()[17:], sigma)
+
+
+def _eyeballs(template: Template, head: Head) -> tuple[np.ndarray, np.ndarray]:
+    """Centres and radii, right eye first."""
+    balls = [(head.moved[f"eyeball.{side}"], template.eyeballs[side]) for side in "RL"]
+    centres = np.array([moved.apply(ball.centre) for moved, ball in balls])
+    return centres, np.array([moved.scale * ball.radius for moved, ball in balls])
+
+
+def _check(photo: Photo, face: FaceObservation) -> None:
+    known = face.landmarks if face.given_ibug68 is None else face.given_ibug68
+    if not np.isfinite(known).all():
+        raise InputError(
+            f"The landmarks of {photo.source or 'the photo'} are not all finite numbers. Give 68 "
+            "or 478 points in pixels."
+        )
+
+
+def _judge(
+    views: Sequence[PhotoView], faces: Sequence[FaceObservation], photos: Sequence[Photo]
+) -> tuple[str | None, tuple[str, ...]]:
+    """The quality gate, and what a user should know although the fit passed."""
+    reason, warnings = None, []
+    for view, face, photo in zip(views, faces, photos, strict=True):
+        name = str(photo.source.name) if photo.source else "the photo"
+        warnings += [f"{name}: {note}" for note in photo.notes]
+        if abs(view.yaw) > MAX_YAW:
+            reason = (
+                f"{name} shows a profile ({math.degrees(abs(view.yaw)):.0f} degrees from the "
+                "front, at most 80 can be judged); take one from nearer to the front"
+            )
+        elif view.reprojection_percent > MAX_REPROJECTION_PERCENT:
+            reason = (
+                f"in {name} the landmarks are {view.reprojection_percent:.1f} % of the eye "
+                f"distance from the fitted face (at most {MAX_REPROJECTION_PERCENT:.0f} is "
+                "expected); look at the overlay: perhaps it is no face, or something covers it"
+            )
+        elif not face.trusted:
+            reason = (
+                f"the landmarks in {name} change when the face is looked at again (quality "
+                f"{face.quality.recrop_change:.1f} and {face.quality.mirror_change:.1f} % of the "
+                "face size, at most 4 is expected); look at the overlay, or use a clearer photo"
+            )
+        elif abs(view.yaw) > WIDE_YAW:
+            warnings.append(
+                f"{name}: the face is {math.degrees(abs(view.yaw)):.0f} degrees from the front; "
+                "the far side is guessed"
+            )
+        if face.quality.blurred:
+            warnings.append(f"{name}: the face is blurred; landmarks and texture suffer")
+        if face.quality.outside_person > 15:
+            warnings.append(f"{name}: something seems to cover a part of the face")
+        if not view.gaze:
+            warnings.append(
+                f"{name}: no iris is visible, so the size of the head is the population's"
+            )
+    return reason, tuple(warnings)

@@ -1,0 +1,54 @@
+"""The photos' colours on a fitted head, as its materials need them."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import map_coordinates
+
+from rigface.evidence.face import FaceMasks
+from rigface.fit.photo_result import PhotoResult
+from rigface.render.texture import FaceTexture, TextureView, encode, iris_colour, unwrap
+
+
+@dataclass(frozen=True)
+class Dressed:
+    """The texture of a head."""
+
+    texture: FaceTexture
+    encoded: bytes
+    """The image file for the skin's material."""
+    iris: tuple[float, float, float] | None
+    """Linear RGB; None where no photo shows one."""
+
+
+def dress(result: PhotoResult, size: int = 2048, delight: bool = False) -> Dressed:
+    """Unwrap every photo onto the head."""
+    views = [
+        TextureView(
+            pixels=view.photo.pixels,
+            camera=view.camera,
+            vertices=result.posed(number),
+            skin_mask=_person(view.face.masks, view.photo.pixels.shape[:2]),
+        )
+        for number, view in enumerate(result.views)
+    ]
+    texture = unwrap(result.template, views, size, delight)
+    colours = [iris_colour(result.template, view) for view in views]
+    seen = [colour for colour in colours if colour is not None]
+    iris = tuple(float(c) for c in np.median(seen, axis=0)) if seen else None
+    return Dressed(texture, encode(texture.image, "jpeg"), iris)
+
+
+def _person(masks: FaceMasks | None, shape: tuple[int, int]) -> np.ndarray | None:
+    """The person mask at the photo's size; outside the square that was looked at: nothing."""
+    if masks is None or masks.person is None:
+        return None
+    left, top, right, bottom = masks.box
+    x0, y0, x1, y1 = max(left, 0), max(top, 0), min(right, shape[1]), min(bottom, shape[0])
+    out = np.zeros(shape, dtype=bool)
+    rows = (np.arange(y0, y1) + 0.5 - top) / masks.cell - 0.5
+    columns = (np.arange(x0, x1) + 0.5 - left) / masks.cell - 0.5
+    where = np.meshgrid(rows, columns, indexing="ij")
+    value = map_coordinates(masks.person.astype(np.float32), where, order=1, mode="nearest")
+    out[y0:y1, x0:x1] = value > 127
+    return out

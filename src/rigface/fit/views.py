@@ -1,0 +1,163 @@
+"""One head before several cameras: what a photo fit solves for, and the energy of its pictures.
+
+The head is an `AsmIdentity` (identity coefficients, ARKit weights). Each view has its own camera
+in front of it: rotation, place and focal length, and its own expression unless one is shared.
+
+    local = exp(r) R0 (p - centre) + d (a, b, 1),   d = d0 exp(c)
+    pixel = focal exp(g) local_xy / local_z + principal point
+
+with p a point of the head in model space. Turning about the middle of the head and writing the
+place as direction and log distance keeps the parameters nearly independent of each other.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from rigface.cameras import Camera
+from rigface.geometry.rotations import rotation_derivatives, rotation_from_vector
+from rigface.models.identity import AsmIdentity
+from rigface.models.parameters import Parameter, ParameterTable
+from rigface.solve.problem import Quadratic
+from rigface.terms.image_points import ImagePoints
+from rigface.terms.term import ParameterTerm
+
+CENTRE = (0.0, -0.04, 0.0)
+"""Middle of the head in model space, metres."""
+_POSE = ("rotation", "place", "log_distance", "log_focal")
+
+
+@dataclass(frozen=True)
+class View:
+    """Where a camera starts from; its parameters are changes from here."""
+
+    camera: Camera
+    """cam_from_model."""
+
+
+def views_table(model: AsmIdentity, views: int, shared_expression: bool) -> ParameterTable:
+    """Identity, expression (one, or one per view), then the cameras."""
+    shapes = model.shapes.shape[-1]
+    rows = (shapes,) if shared_expression else (views, shapes)
+    meaning = "of each camera, from its start"
+    return ParameterTable(
+        [
+            model.table["identity"],
+            Parameter("expression", rows, "1", 0.3, 0.0, 1.0, 0.5, "ARKit weights"),
+            Parameter("rotation", (views, 3), "rad", 0.3, max_step=0.5, meaning=meaning),
+            Parameter("place", (views, 2), "1", 0.05, max_step=0.2, meaning=meaning),
+            Parameter("log_distance", (views,), "1", 0.3, -3.0, 3.0, 0.3, meaning),
+            Parameter("log_focal", (views,), "1", 0.3, -3.0, 3.0, 0.3, meaning),
+        ]
+    )
+
+
+class Views:
+    """The map from parameters to pixels in every view, and its derivative."""
+
+    def __init__(
+        self, model: AsmIdentity, starts: Sequence[View], shared_expression: bool = True
+    ) -> None:
+        self.model, self.starts = model, tuple(starts)
+        self.shared = shared_expression
+        self.table = views_table(model, len(starts), shared_expression)
+        self._centre = torch.tensor(CENTRE, dtype=torch.float64)
+
+    def head(self, x: Float[Tensor, " params"], view: int) -> Float[Tensor, " head_params"]:
+        """Parameters of the head model as one view sees it."""
+        values = self.table.unpack(x)
+        expression = values["expression"] if self.shared else values["expression"][view]
+        return torch.cat([values["identity"], expression])
+
+    def camera(self, x: Float[Tensor, " params"], view: int) -> Camera:
+        """cam_from_model of one view."""
+        start, rotation, offset, focal, _ = self._pose(x, view)
+        return start.moved(rotation, offset - rotation @ self._centre).focused(focal)
+
+    def project(
+        self, x: Float[Tensor, " params"], view: int, points: ImagePoints
+    ) -> tuple[Float[Tensor, "points 2"], Float[Tensor, "points 2 params"]]:
+        """Pixels of a view's points and their derivative with respect to all parameters."""
+        place, motion = self.model.points(self.head(x, view), points.corners, points.bary)
+        start, rotation, offset, focal, turning = self._pose(x, view)
+        camera = self.camera(x, view)
+        centred = place - self._centre
+        local = centred @ rotation.T + offset
+        slope = camera.pixel_jacobian(local)
+        pixels = focal * local[:, :2] / local[:, 2:] + camera.centre
+        out = torch.zeros(len(place), 2, self.table.size, dtype=x.dtype)
+        head = slope @ (rotation @ motion)
+        modes = len(self.model.modes)
+        columns = self.table.slices
+        out[..., columns["identity"]] = head[..., :modes]
+        out[..., self._own("expression", view)] = head[..., modes:]
+        turned = torch.einsum("krc,pc->prk", turning, centred)
+        out[..., self._own("rotation", view)] = slope @ turned
+        sideways = torch.zeros(3, 2, dtype=x.dtype)
+        sideways[0, 0] = sideways[1, 1] = offset[2]
+        out[..., self._own("place", view)] = slope @ sideways
+        out[..., self._own("log_distance", view)] = slope @ offset[:, None]
+        out[..., self._own("log_focal", view)] = (pixels - camera.centre)[..., None]
+        return pixels, out
+
+    def _pose(self, x: Tensor, view: int) -> tuple[Camera, Tensor, Tensor, Tensor, Tensor]:
+        """Start, rotation, offset of the head's middle, focal length, d rotation / d vector."""
+        values = self.table.unpack(x)
+        start = self.starts[view].camera
+        vector = values["rotation"][view]
+        rotation = rotation_from_vector(vector) @ start.rotation
+        turning = rotation_derivatives(vector) @ start.rotation
+        first = start.rotation @ self._centre + start.translation
+        sideways = first[:2] / first[2] + values["place"][view]
+        distance = first[2] * values["log_distance"][view].exp()
+        offset = distance * torch.cat([sideways, torch.ones_like(sideways[:1])])
+        focal = start.focal * values["log_focal"][view].exp()
+        return start, rotation, offset, focal, turning
+
+    def _own(self, name: str, view: int) -> slice:
+        """Columns of one view's part of a parameter."""
+        run = self.table.slices[name]
+        if name == "expression" and self.shared:
+            return run
+        width = (run.stop - run.start) // len(self.starts)
+        return slice(run.start + view * width, run.start + (view + 1) * width)
+
+
+@dataclass(frozen=True)
+class ViewsEnergy:
+    """A solver's problem: image terms of every view, and terms of the parameters."""
+
+    views: Views
+    pictures: Sequence[Sequence[ImagePoints]]
+    """Terms of each view."""
+    parameter_terms: Sequence[ParameterTerm] = ()
+
+    def energy(self, x: Float[Tensor, " params"]) -> float:
+        """E(x)."""
+        total = sum(term.energy(x.numpy()) for term in self.parameter_terms)
+        for view, terms in enumerate(self.pictures):
+            for term in terms:
+                total += term.energy(self.views.project(x, view, term)[0])
+        return total
+
+    def quadratic(
+        self, x: Float[Tensor, " params"], free: Bool[Tensor, " params"] | None = None
+    ) -> Quadratic:
+        """E(x), its gradient and J^T W J."""
+        size = self.views.table.size
+        energy, gradient = 0.0, torch.zeros(size, dtype=x.dtype)
+        matrix = torch.zeros(size, size, dtype=x.dtype)
+        for view, terms in enumerate(self.pictures):
+            for term in terms:
+                pixels, jacobian = self.views.project(x, view, term)
+                part, pull, curvature = term.normal_equations(pixels, jacobian)
+                energy, gradient, matrix = energy + part, gradient + pull, matrix + curvature
+        for term in self.parameter_terms:
+            values = x.numpy()
+            energy += term.energy(values)
+            gradient = gradient + torch.from_numpy(term.gradient(values))
+            matrix.diagonal().add_(torch.from_numpy(term.curvature(values)))
+        return Quadratic(energy, gradient, matrix)

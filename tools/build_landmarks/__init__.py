@@ -1,0 +1,1 @@
+"""Where MediaPipe's face landmarks lie on the template: derived by a detector from renders."""
