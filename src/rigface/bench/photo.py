@@ -22,7 +22,7 @@ from rigface.bench.photo_fits import (
     score,
 )
 from rigface.bench.photo_paint import painted
-from rigface.bench.photo_pictures import LENSES, LIGHTS, SHOTS, YAWS, Shot, pictures
+from rigface.bench.photo_pictures import LENSES, LIGHTS, SHOTS, SIZE, YAWS, Shot, pictures
 from rigface.bench.photo_rows import (
     command_rows,
     condition_grid,
@@ -149,7 +149,7 @@ def _notes(scope: Scope) -> list[str]:
         "MeshMonk's two scans and simulated faces (Apache-2.0) with painted skin, brows, lips and "
         "eyes; ICT-FaceKit (MIT). None of the heads enters the prior, the landmark embedding or a "
         "threshold.",
-        f"Pictures: {len(scope.shots)} per head, 800 x 800, drawn by our rasteriser: "
+        f"Pictures: {len(scope.shots)} per head, {SIZE[0]} x {SIZE[1]}, drawn by our rasteriser: "
         f"{len(LIGHTS)} lights ({', '.join(LIGHTS)}), yaw {', '.join(map(str, YAWS))} degrees, "
         f"{' and '.join(map(str, LENSES))} mm; half of them name their focal length.",
         "Metric: the NoW protocol (docs/metrics.md) on the neutral face of every single picture, "

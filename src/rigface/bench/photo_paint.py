@@ -6,6 +6,7 @@ computed once on a fine lattice over every face; the geometry in the picture sta
 Scans that are masks get the back of the head, the neck and the ears from that template.
 """
 
+import zlib
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from torch import Tensor
 
 from rigface.bench.photo_data import HEADS, PhotoHead
 from rigface.geometry.mesh import boundary_edges, face_areas, vertex_normals
+from rigface.geometry.similarity import align_points
 from rigface.io.color import linear_from_srgb
 from rigface.metrics.closest import closest_on_mesh
 from rigface.render.albedo import Albedo, Texture
@@ -40,6 +42,7 @@ _LENT_RAMP = 0.012
 _BEYOND = 0.014
 """Metres from the template: what lies farther is hair or clothes."""
 _CLOTH = (0.06, 0.09, 0.16)
+_IRIS_SPREAD = 0.5 / 11.7
 
 
 @dataclass(frozen=True)
@@ -123,7 +126,7 @@ def painted(head: PhotoHead, data: Path) -> PaintedHead:
     if head.name in TEXTURED:
         albedo = _texture(head, data / TEXTURED[head.name])
     else:
-        paint = HairyPaint.of_template(load_template(), _palette(head.name))
+        paint = HairyPaint(_with_eyes(head), _scalp())
         albedo = _carried(head, paint)
         if head.name in MASKS:
             lent, paint = _lent(head, load_template(), paint)
@@ -143,13 +146,42 @@ def _palette(name: str) -> Palette:
 def _texture(head: PhotoHead, file: Path) -> Texture:
     assert head.mesh.uv is not None
     assert head.mesh.uv_faces is not None
+    # The GLB keeps the UV of the OBJ that the picture was made for: v upwards, not as in glTF.
+    uv = head.mesh.uv * (1.0, -1.0) + (0.0, 1.0)
     with Image.open(file) as image:
         pixels = linear_from_srgb(np.asarray(image.convert("RGB"), np.float64) / 255)
     return Texture(
         torch.from_numpy(pixels).float(),
-        torch.from_numpy(head.mesh.uv),
+        torch.from_numpy(uv),
         torch.from_numpy(head.mesh.uv_faces),
     )
+
+
+def _scalp() -> Float[Tensor, " verts"]:
+    return torch.from_numpy(load_template().regions["scalp"].astype(np.float64))
+
+
+def _with_eyes(head: PhotoHead) -> HeadPaint:
+    """The painted template whose eyeballs have their true size and look out of their lids.
+
+    Irises have the diameter that people have, 11.7 +- 0.5 mm, whatever the size of the head: a
+    fit that takes its size from them is as wrong as it would be on people.
+    """
+    template = load_template()
+    paint = HeadPaint.of_template(template, _palette(head.name))
+    rest, balls = paint.rest.clone(), paint.balls.clone()
+    iris = 1 + _IRIS_SPREAD * np.random.default_rng(zlib.crc32(head.name.encode())).normal()
+    for row, side in enumerate("LR"):
+        ball, part = template.eyeballs[side], template.parts[f"eyeball.{side}"].vertices
+        moved = align_points(template.mesh.vertices[part], head.template[part])
+        rims = [template.loops[f"lid.{lid}.{side}"] for lid in ("upper", "lower")]
+        centre = moved.apply(ball.centre)
+        gaze = head.template[np.concatenate(rims)].mean(axis=0) - centre
+        rest[part] = torch.from_numpy(head.template[part])
+        # The paint's iris is 11.7 mm on a ball of this radius: another radius scales it.
+        radius = moved.scale * ball.radius / iris
+        balls[row] = torch.tensor([*centre, *(gaze / np.linalg.norm(gaze)), radius])
+    return replace(paint, rest=rest, balls=balls)
 
 
 @dataclass(frozen=True)
@@ -158,12 +190,6 @@ class HairyPaint:
 
     skin: HeadPaint
     scalp: Float[Tensor, " verts"]
-
-    @staticmethod
-    def of_template(template: Template, palette: Palette) -> "HairyPaint":
-        """All parts, in the template's face order."""
-        scalp = torch.from_numpy(template.regions["scalp"].astype(np.float64))
-        return HairyPaint(HeadPaint.of_template(template, palette), scalp)
 
     @property
     def faces(self) -> Int[Tensor, "faces 3"]:

@@ -18,7 +18,7 @@ from rigface.io.image import DIAGONAL_35MM
 from rigface.render.lighting import STUDIO, Lighting
 from rigface.render.shade import render
 
-SIZE = (800, 800)
+SIZE = (640, 640)
 YAWS = (-40, -20, 0, 20, 40)
 """Degrees; positive shows the subject's left side."""
 LENSES = (35, 85)
@@ -30,7 +30,7 @@ LIGHTS: dict[str, Lighting] = {
         (0.24, 0.26, 0.30), [((-0.15, 1.0, 0.35), (0.62, 0.60, 0.55)), ((0.2, -0.6, 0.7), 0.10)]
     ),
 }
-_FACE_SHARE = 0.42
+_FACE_SHARE = 0.5
 """Of the picture's height that 0.2 m of face fill."""
 _FACE = 0.2
 _TARGET = np.array([0.0, -0.03, 0.03])
@@ -122,7 +122,8 @@ def _background(
     size: tuple[int, int], rng: np.random.Generator
 ) -> Float[np.ndarray, "height width 3"]:
     """Something out of focus, darker or lighter than the face."""
-    coarse = rng.uniform(0.05, 0.7) * rng.uniform(0.55, 1.45, size=(5, 5, 3))
+    shades, tints = rng.uniform(0.6, 1.4, size=(5, 5, 1)), rng.uniform(0.9, 1.1, size=(5, 5, 3))
+    coarse = rng.uniform(0.04, 0.6) * shades * tints
     planes = [
         np.asarray(Image.fromarray(plane.astype(np.float32)).resize(size, Image.Resampling.BICUBIC))
         for plane in coarse.transpose(2, 0, 1)
