@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from rigface.geometry.intersections import self_intersections
+from rigface.geometry.mesh import face_normals
 from rigface.geometry.rotations import rotation_from_vector
 from rigface.learn.anny_heads import AGE_GROUPS, ANCESTRIES, sample_anny
 from rigface.learn.ict_heads import CarriedIct, carry_ict, truncated_normal
@@ -44,7 +44,8 @@ def test_weights_of_the_face_sum_to_one_and_hidden_skin_counts_little():
     template = load_template()
     weight = vertex_weights(template)
     assert weight[template.regions["face"][:SKIN]].sum() == pytest.approx(1.0)
-    assert weight[template.regions["mouth_cavity"][:SKIN]].sum() < 0.01
+    shares = [weight[template.regions[name][:SKIN]].mean() for name in ("mouth_cavity", "cheeks")]
+    assert shares[0] < 0.05 * shares[1]
 
 
 def test_groups_have_their_shares():
@@ -77,7 +78,9 @@ def test_alignment_removes_pose_and_keeps_size_as_a_number():
     np.testing.assert_array_equal(found.held_out, [False, False, False, True])
 
 
-@pytest.mark.skipif(not (DATA / "ict_facekit").is_dir(), reason="ICT-FaceKit is not at RIGFACE_DATA")
+@pytest.mark.skipif(
+    not (DATA / "ict_facekit").is_dir(), reason="ICT-FaceKit is not at RIGFACE_DATA"
+)
 def test_ict_faces_arrive_on_their_own_skin():
     from rigface.datasets.ict import load_ict
     from rigface.learn.ict_heads import _IctSkin
@@ -96,7 +99,9 @@ def test_ict_faces_arrive_on_their_own_skin():
     theirs = ict.vertices(z[0])[ict.landmarks68[ids]]
     assert np.linalg.norm(ours - theirs, axis=1).max() < 0.004
     faces = template.mesh.faces[template.parts["skin"].faces]
-    assert len(self_intersections(carried.mean, faces[face[faces].all(axis=1)])) < 40
+    faces = faces[face[faces].all(axis=1)]
+    rest = face_normals(template.mesh.vertices, faces)
+    assert ((face_normals(carried.mean, faces) * rest).sum(axis=1) < 0).mean() < 0.005
 
 
 @pytest.mark.slow

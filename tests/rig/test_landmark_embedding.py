@@ -56,7 +56,7 @@ def test_left_and_right_are_mirror_images(points):
 
 def test_the_nose_tip_is_the_most_prominent_point(points):
     assert points[:468, 2].argmax() in (1, 4)
-    assert abs(points[1, 0]) < 1e-5 and points[1, 2] > points[:468, 2].max() - 1e-3
+    assert abs(points[1, 0]) < 1e-6 and points[1, 2] > points[:468, 2].max() - 1e-3
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_ibug_pairs_are_means():
 def test_the_far_cheek_gets_its_outline(template, embedding):
     """Seen from the left, the right jaw slides: its points lie on the silhouette there."""
     vertices = template.mesh.vertices
-    camera = orbiting((0.0, -0.03, 0.0), np.radians(35), 0.0, 0.7, 1000.0, (512, 512))
+    camera = orbiting((0.0, -0.03, 0.0), np.radians(25), 0.0, 0.7, 1000.0, (512, 512))
     outline = embedding.contour_points(vertices, camera)
     corners = template.mesh.faces[outline.face]
     normals = vertex_normals(vertices, template.mesh.faces)[corners]
@@ -185,4 +185,5 @@ def test_the_jaw_line_on_the_outline(template, embedding):
     jaw, known = embedding.contour_jaw(outline)
     assert jaw.shape == (17, 3) and known.shape == (17,)
     assert known[3:14].all()
-    np.testing.assert_allclose(jaw[::-1] * FLIP, jaw, atol=1.5e-3)
+    even = np.delete(np.arange(17), [3, 13])  # a pair on the right, one point on the left
+    np.testing.assert_allclose((jaw[::-1] * FLIP)[even], jaw[even], atol=1e-6)

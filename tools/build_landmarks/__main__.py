@@ -17,7 +17,7 @@ from rigface.rig.template_io import hashes, load_template
 from .check import closed_loop
 from .embed import LIPS_INNER, LIPS_OUTER, canonical, embed, first_guess, symmetrise
 from .figures import draw
-from .hits import collect, robust_mean
+from .hits import MARKS, collect, robust_mean
 from .paths import contour_paths, iris_rings
 from .views import Detector, views
 
@@ -40,14 +40,21 @@ def build(path: Path, obj: Path) -> None:
     target, spread, count, asymmetry = symmetrise(mean, spread, count, mirror)
     result = embed(template, mesh, mirror, target, spread, count)
     print(f"asymmetry {asymmetry * 1e3:.2f} mm, target residual {result.residual * 1e3:.2f} mm")
-    faces = template.mesh.faces[result.face]
-    positions = np.einsum("nc,ncd->nd", result.bary, template.mesh.vertices[faces])
+    write(path, result.face, result.bary, result.sigma)
+
+
+def write(path: Path, face: np.ndarray, bary: np.ndarray, sigma: np.ndarray) -> None:
+    """The asset of 468 embedded points: irises and outline follow from them and the template."""
+    template = load_template()
+    bary = bary.astype(np.float32)
+    corners = template.mesh.vertices[template.mesh.faces[face]]
+    positions = np.einsum("nc,ncd->nd", bary.astype(np.float64), corners)
     ring_face, ring_bary = iris_rings(template)
     contour_face, contour_bary = contour_paths(template, positions)
     arrays = {
-        "face": result.face.astype(np.uint16),
-        "bary": result.bary.astype(np.float32),
-        "sigma": np.append(result.sigma, np.full(10, _IRIS_SIGMA)).astype(np.float32),
+        "face": face.astype(np.uint16),
+        "bary": bary,
+        "sigma": np.append(sigma[:MARKS], np.full(10, _IRIS_SIGMA)).astype(np.float32),
         "ring_face": ring_face.astype(np.uint16),
         "ring_bary": ring_bary.astype(np.float32),
         "contour_face": contour_face.astype(np.uint16),

@@ -156,10 +156,16 @@ class _Skin:
 def _mirrored(
     template: Template, face: np.ndarray, bary: np.ndarray, mirror: np.ndarray, side: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The left half (x > 0) copied to the right one exactly."""
+    """The left half (x > 0) copied to the right one exactly, the midline put at x = 0."""
     faces = template.mesh.faces
     twin = {tuple(sorted(row)): number for number, row in enumerate(faces.tolist())}
     face, bary = face.copy(), bary.copy()
+    middle = np.flatnonzero(np.abs(side) < 1e-6)
+    across = template.mesh.vertices[faces[face[middle]], 0]
+    slope = across - across.mean(axis=1, keepdims=True)
+    off = (bary[middle] * across).sum(axis=1, keepdims=True)
+    share = np.clip(bary[middle] - off * slope / (slope**2).sum(axis=1, keepdims=True), 0, 1)
+    bary[middle] = share / share.sum(axis=1, keepdims=True)
     for left in np.flatnonzero(side > 1e-6).tolist():
         there = template.mirror[faces[face[left]]].tolist()
         right = mirror[left]

@@ -49,7 +49,7 @@ def _marked(
         0
     ].numpy()
     for number in np.flatnonzero(shown):
-        _dot(pen, points[number], (205, 30, 30) if number < 468 else (30, 60, 220), 1.6)
+        _dot(pen, points[number], (205, 30, 30) if number < 468 else (60, 150, 255), 1.6)
     outline = embedding.contour_points(template.mesh.vertices, camera)
     place = camera.project(torch.from_numpy(outline.position))[0].numpy()
     for point in place[outline.on_outline]:

@@ -23,6 +23,7 @@ _OUTLIER = 8e-3
 _HIDDEN = 15e-3
 """Metres from the aligned canonical face, which is right to 4 mm inside and 10 mm at the oval."""
 _OPEN = 0.2
+_OPEN_SHARE = 0.25
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,7 @@ def allowed_faces(template: Template) -> np.ndarray:
     """Skin that landmarks may lie on; jaw points must not fall on the neck behind the jaw."""
     elsewhere = template.regions["neck"] | template.regions["ears"]
     faces = template.mesh.faces
-    return template.regions["outer"][faces].all(axis=1) & ~elsewhere[faces].all(axis=1)
+    return template.regions["outer"][faces].all(axis=1) & ~elsewhere[faces].any(axis=1)
 
 
 def _hit(template: Template, view: View, pixels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -84,12 +85,14 @@ def robust_mean(
     A jaw point on the far side of a turned head is hidden, and the pixel shows some nearer skin:
     hits far from a first `guess` of the landmark do not count. The two lips are told apart only
     where the mouth is open: their inner rings are taken from those pictures alone, the outer rings
-    from all, with the open ones counting double.
+    from all alike. The detector pulls nose and cheeks along with an open jaw, so elsewhere the open
+    mouths count little.
     """
     weight = hits.weight.copy()
     shut = hits.jaw < _OPEN
     weight[np.ix_(shut, inner_lips)] = 0.0
-    weight[np.ix_(~shut, lips)] *= 2.0
+    elsewhere = np.setdiff1d(np.arange(MARKS), np.concatenate([inner_lips, lips]))
+    weight[np.ix_(~shut, elsewhere)] *= _OPEN_SHARE
     if guess is not None:
         weight[~(np.linalg.norm(hits.points - guess, axis=-1) < _HIDDEN)] = 0.0
     points = np.where(weight[..., None] > 0, hits.points, np.nan)

@@ -63,7 +63,9 @@ def prior_report(data: Path | None, quick: bool, say: Callable[[str], None]) -> 
         for name, column in zip(_SURFACES, figures.T, strict=True)
     ]
     nearer = int((figures[:, 2] <= figures[:, 1]).sum())
-    rows.append(Row("scans whose own mean face of ours is at least as near as ICT's", on, nearer, ""))
+    rows.append(
+        Row("scans where our mean is at least as near as ICT's", on, nearer, "")
+    )
     notes = [
         "Data: lee_perry_smith (Lee Perry-Smith, Infinite-Realities, CC-BY 3.0), MeshMonk's two "
         "scans and simulated faces (Apache-2.0). Test only.",

@@ -1,7 +1,8 @@
 """The iBUG-68 points by the 478 points of MediaPipe's face mesh, and the mesh's outline.
 
 The correspondence is PeizhiYan/Mediapipe_2_Dlib_Landmarks (MIT): a pair of mesh points stands for
-the point between them. Left and right are the subject's; iBUG counts from the subject's right.
+the point between them. It is kept as published, also where its sides differ: jaw point 3 is a pair
+and its twin 13 is not. Left and right are the subject's; iBUG counts from the subject's right.
 """
 
 import numpy as np

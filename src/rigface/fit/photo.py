@@ -55,7 +55,7 @@ MAX_YAW, WIDE_YAW = math.radians(80), math.radians(50)
 class PhotoSettings:
     """One set of numbers for every photo."""
 
-    landmark_trust: float = 2.0
+    landmark_trust: float = 4.0
     """Factor on every landmark's sigma: their errors are not independent of each other."""
     identity: float = 1.0
     """Weight of the identity prior."""
@@ -64,9 +64,9 @@ class PhotoSettings:
     sparsity: float = 2.0
     """Price of one unit of expression weight."""
     told_focal_sigma: float = 0.03
-    typical_focal_sigma: float = 0.25
+    typical_focal_sigma: float = 0.2
     """Spread of the logarithm of the focal length, from the file and without it."""
-    rounds: int = 4
+    rounds: int = 3
     steps: int = 4
     """Levenberg-Marquardt steps of each round; a round renews the outline."""
 
@@ -371,16 +371,16 @@ def _judge(
     for view, face, photo in zip(views, faces, photos, strict=True):
         name = str(photo.source.name) if photo.source else "the photo"
         warnings += [f"{name}: {note}" for note in photo.notes]
-        if abs(view.yaw) > MAX_YAW:
-            reason = (
-                f"{name} shows a profile ({math.degrees(abs(view.yaw)):.0f} degrees from the "
-                "front, at most 80 can be judged); take one from nearer to the front"
-            )
-        elif view.reprojection_percent > MAX_REPROJECTION_PERCENT:
+        if view.reprojection_percent > MAX_REPROJECTION_PERCENT:
             reason = (
                 f"in {name} the landmarks are {view.reprojection_percent:.1f} % of the eye "
                 f"distance from the fitted face (at most {MAX_REPROJECTION_PERCENT:.0f} is "
                 "expected); look at the overlay: perhaps it is no face, or something covers it"
+            )
+        elif abs(view.yaw) > MAX_YAW:
+            reason = (
+                f"{name} shows a profile ({math.degrees(abs(view.yaw)):.0f} degrees from the "
+                "front, at most 80 can be judged); take one from nearer to the front"
             )
         elif not face.trusted:
             reason = (

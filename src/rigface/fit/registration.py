@@ -184,9 +184,7 @@ def refine_free_form(
     rule = MatchRule(10 * MM, 0.5, 1 * MM, GemanMcClure(12.0), slide=0.05, reverse=0.3)
     waves = ((0.04, 0.12), (0.03, 0.12), (0.02, 0.1), (0.02, 0.1), (0.02, 0.1))
     schedule = FreeForm(rule, tuple(Wavelengths(n, t) for n, t in waves), 8 * MM)
-    return register_free_form(
-        template, first.vertices, matcher, schedule, local, extra=extra
-    )
+    return register_free_form(template, first.vertices, matcher, schedule, local, extra=extra)
 
 
 def fit_bones(

@@ -34,7 +34,14 @@ SLIDER_SHARE, SLIDER_SIGMA, SIDED_NOISE = 0.5, 0.2, 0.05
 """How many local sliders are off their middle, how far, and how much left and right differ."""
 SKULL_SHARE = 0.5
 """Sliders of the whole skull go this much less far: their ends are caricatures."""
-ONE_SIDED = ("-fat-incr", "-cleft-incr", "-double-incr", "-bag-incr", "-nubian-incr", "-dimples-out")
+ONE_SIDED = (
+    "-fat-incr",
+    "-cleft-incr",
+    "-double-incr",
+    "-bag-incr",
+    "-nubian-incr",
+    "-dimples-out",
+)
 MOST_FLIPPED = 0.002
 """Share of outer faces that a plausible head may turn over against the template."""
 

@@ -6,7 +6,7 @@ barycentric read-out of ICT's own shapes. Skin that ICT does not show to a scann
 sockets, vestibules) is carried by the smoothest extension.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse as sp
@@ -21,14 +21,14 @@ from rigface.fit.registration import (
     MM,
     POSE_NAMES,
     Registration,
+    RegistrationSettings,
     local_stiffness,
     refine_free_form,
-    RegistrationSettings,
 )
 from rigface.fit.stages import Stage, run_stage
 from rigface.fit.target import prepare_target
 from rigface.geometry.mesh import unique_edges
-from rigface.geometry.similarity import Similarity, align_points
+from rigface.geometry.similarity import align_points
 from rigface.geometry.surface import Surface
 from rigface.learn.thin_plate import ThinPlate
 from rigface.models.posed import PosedModel

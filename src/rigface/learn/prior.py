@@ -33,7 +33,7 @@ class TrainConfig:
     """How vertex modes become bone modes."""
 
     rank: int = 60
-    sigma: float = 1e-4
+    sigma: float = 1e-3
     """Metres; a head that is off by this (RMS) costs as much as all bone numbers being off by
     their sigma of the parameter table (RMS)."""
     mean_steps: int = 25

@@ -91,7 +91,9 @@ def _facts(
         "explained": _rounded(np.cumsum(trained.pca.variance) / trained.pca.total, 4),
         "mean_error_mm": round(1e3 * trained.mean_error, 3),
         "log_scale_sigma": round(float(sizes[ICT].std()), 4),
-        "log_scale": {g: [round(float(v.mean()), 3), round(float(v.std()), 3)] for g, v in sizes.items()},
+        "log_scale": {
+            g: [round(float(v.mean()), 3), round(float(v.std()), 3)] for g, v in sizes.items()
+        },
         "reach": [
             {k: v if isinstance(v, str | int) else round(v, 3) for k, v in asdict(row).items()}
             for row in reach(model, pca, population, template)

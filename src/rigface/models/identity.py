@@ -101,9 +101,7 @@ class AsmIdentity:
     def vertices(self, x: Float[Tensor, "*batch params"]) -> Float[Tensor, "*batch verts 3"]:
         """Skin in model space (metres), the full ASM of tau(z)."""
         transforms = self._transforms(x)
-        rest = self.asm.template + torch.einsum(
-            "...e,vce->...vc", self._expression(x), self.shapes
-        )
+        rest = self.asm.template + torch.einsum("...e,vce->...vc", self._expression(x), self.shapes)
         homogeneous = torch.cat([rest, torch.ones_like(rest[..., :1])], dim=-1)
         carried = torch.einsum("vj,...jrd->...vrd", self.weights, transforms)
         return (carried @ homogeneous[..., None])[..., 0]

@@ -26,7 +26,7 @@ SKIN_COUNT, COUNT = 468, 478
 IRIS_CENTRES = (468, 473)
 """The subject's right and left eye; each is followed by four points of the rim."""
 JAW_COUNT = 17
-_LIFT = 1e-3
+_LIFT = 1.5e-3
 """Metres off the skin at which the way to the camera begins."""
 
 

@@ -1,0 +1,192 @@
+"""A head before a camera comes back from its landmarks alone."""
+
+import math
+from dataclasses import replace
+from functools import lru_cache
+
+import numpy as np
+import pytest
+import torch
+
+from rigface.cameras import Camera
+from rigface.cameras.camera import orbiting
+from rigface.errors import InputError
+from rigface.evidence.face import FaceObservation, FaceQuality
+from rigface.evidence.photo import Photo
+from rigface.fit.first_camera import first_camera
+from rigface.fit.iris import gaze, head_size
+from rigface.fit.parts import assemble_head
+from rigface.fit.photo import PhotoConfig, fit_photos, identity_model
+from rigface.fit.photo_result import PhotoResult
+from rigface.geometry.similarity import align_points
+from rigface.rig.landmark_embedding import load_landmark_embedding
+from rigface.rig.template_io import load_template
+
+SIZE = (800, 800)
+
+
+@lru_cache(maxsize=4)
+def person(seed: int) -> np.ndarray:
+    """All parts of a neutral head of the identity space."""
+    model, template = identity_model(), load_template()
+    x = model.table.zeros()
+    generator = torch.Generator().manual_seed(seed)
+    z = torch.randn(len(model.modes), generator=generator, dtype=torch.float64)
+    x[: len(model.modes)] = z.clamp(-2, 2)
+    skin = model.vertices(x).numpy()
+    linear = np.tile(np.eye(3), (len(skin), 1, 1))
+    return assemble_head(template, skin, linear).vertices
+
+
+def camera(yaw: float, focal: float = 1400.0) -> Camera:
+    return orbiting((0.0, -0.03, 0.03), yaw, 0.05, 0.55, focal, SIZE)
+
+
+def seen(vertices: np.ndarray, view: Camera, noise: float = 0.0, seed: int = 0) -> FaceObservation:
+    """What a perfect detector with some noise (pixels) says."""
+    places = load_landmark_embedding().positions(vertices)
+    pixels, _ = view.project(torch.from_numpy(places))
+    shaken = pixels.numpy() + noise * np.random.default_rng(seed).standard_normal((478, 2))
+    return FaceObservation(
+        landmarks=shaken,
+        z=np.zeros(478),
+        sigma=np.full(478, max(noise, 1.0)),
+        visible=np.ones(478, dtype=bool),
+        presence=1.0,
+        source="test",
+        image_size=SIZE,
+        quality=FaceQuality(0.5, 0.5, 0.05, 0.0),
+    )
+
+
+def photo(focal: float | None = None) -> Photo:
+    return Photo(np.zeros((SIZE[1], SIZE[0], 3), dtype=np.uint8), focal)
+
+
+def fitted(vertices: np.ndarray, yaw: float, noise: float = 0.0, told: bool = True) -> PhotoResult:
+    view = camera(yaw)
+    focal = float(view.focal[0]) if told else None
+    return fit_photos([photo(focal)], [seen(vertices, view, noise)])
+
+
+def distance(result: PhotoResult, truth: np.ndarray) -> float:
+    """Mean distance over the face after rigid + scale alignment, mm."""
+    face = np.flatnonzero(load_template().regions["face"])
+    moved = align_points(result.neutral[face], truth[face]).apply(result.neutral[face])
+    return 1000 * float(np.linalg.norm(moved - truth[face], axis=1).mean())
+
+
+@pytest.mark.parametrize("yaw", [0.0, 0.5])
+def test_a_known_head_is_nearer_than_the_mean_head(yaw: float) -> None:
+    truth = person(3)
+    mean = identity_model().vertices(identity_model().table.zeros()).numpy()
+    face = np.flatnonzero(load_template().regions["face"])
+    before = align_points(mean[face], truth[face]).apply(mean[face]) - truth[face]
+    result = fitted(truth, yaw, noise=1.0)
+    assert result.ok
+    assert distance(result, truth) < 0.6 * 1000 * np.linalg.norm(before, axis=1).mean()
+    assert result.reprojection_percent < 1.5
+    assert math.degrees(abs(result.views[0].yaw)) == pytest.approx(math.degrees(yaw), abs=3.0)
+
+
+def test_expression_is_told_from_identity() -> None:
+    template, truth = load_template(), person(5)
+    smiling = truth.copy()
+    for name in ("mouthSmileLeft", "mouthSmileRight"):
+        index, offset = template.expressions.of(name)
+        smiling[index] += 0.7 * offset
+    result = fitted(smiling, 0.0)
+    weights = result.views[0].expression
+    assert min(weights.get(f"mouthSmile{side}", 0.0) for side in ("Left", "Right")) > 0.35
+    neutral = fitted(truth, 0.0)
+    assert abs(distance(result, truth) - distance(neutral, truth)) < 0.4
+
+
+def test_several_photos_beat_one() -> None:
+    truth = person(7)
+    cameras = [camera(yaw) for yaw in (-0.6, 0.0, 0.6)]
+    photos = [photo(float(c.focal[0])) for c in cameras]
+    faces = [seen(truth, c, 2.0, seed) for seed, c in enumerate(cameras)]
+    alone = fit_photos(photos[1:2], faces[1:2])
+    together = fit_photos(photos, faces, PhotoConfig(shared_expression=True))
+    assert distance(together, truth) < distance(alone, truth)
+    assert np.median(together.sigma) < np.median(alone.sigma)
+
+
+def test_the_same_input_gives_the_same_parameters() -> None:
+    first, second = (fitted(person(3), 0.2, noise=1.0) for _ in range(2))
+    torch.testing.assert_close(first.x, second.x, rtol=0, atol=0)
+
+
+def test_sixty_eight_points_are_enough() -> None:
+    truth, view = person(3), camera(0.0)
+    face = seen(truth, view)
+    given = face.ibug68()
+    blind = replace(
+        face,
+        landmarks=np.full((478, 2), np.nan),
+        sigma=np.full(478, np.inf),
+        visible=np.zeros(478, dtype=bool),
+        given_ibug68=given,
+    )
+    result = fit_photos([photo(float(view.focal[0]))], [blind])
+    assert result.ok and result.reprojection_percent < 1.5
+
+
+def test_numbers_that_are_none_are_refused() -> None:
+    face = seen(person(3), camera(0.0))
+    broken = replace(face, landmarks=np.full((478, 2), np.nan))
+    with pytest.raises(InputError, match="not all finite"):
+        fit_photos([photo()], [broken])
+
+
+def test_landmarks_of_no_face_fail_the_gate() -> None:
+    face = seen(person(3), camera(0.0))
+    order = np.random.default_rng(0).permutation(468)
+    mixed = face.landmarks.copy()
+    mixed[:468] = mixed[order]
+    result = fit_photos([photo()], [replace(face, landmarks=mixed)])
+    assert not result.ok
+    assert result.reason is not None and "landmarks" in result.reason
+
+
+@pytest.mark.parametrize("yaw", [-0.7, 0.0, 0.4])
+def test_the_first_camera_is_near(yaw: float) -> None:
+    truth, view = person(3), camera(yaw)
+    places = load_landmark_embedding().positions(truth)
+    pixels, _ = view.project(torch.from_numpy(places))
+    found = first_camera(places, pixels.numpy(), np.ones(478), SIZE, float(view.focal[0]))
+    turn = found.rotation @ view.rotation.T
+    angle = math.acos(min(1.0, (float(torch.trace(turn)) - 1) / 2))
+    assert math.degrees(angle) < 12
+    assert float(torch.det(found.rotation)) == pytest.approx(1.0)
+    assert float(found.translation[2]) == pytest.approx(float(view.translation[2]), rel=0.15)
+
+
+def test_an_iris_tells_millimetres() -> None:
+    truth, view = person(3), camera(0.0)
+    face = seen(truth, view)
+    centres = np.array([load_template().eyeballs[side].centre for side in "RL"])
+    radii = np.array([load_template().eyeballs[side].radius for side in "RL"])
+    size = head_size(face, centres, radii, view, 0.05)
+    larger = face.landmarks.copy()
+    for centre in (468, 473):
+        larger[centre + 1 : centre + 5] += 0.1 * (larger[centre + 1 : centre + 5] - larger[centre])
+    other = head_size(replace(face, landmarks=larger), centres, radii, view, 0.05)
+    assert size.from_iris is not None and other.from_iris is not None
+    assert other.from_iris == pytest.approx(size.from_iris / 1.1, rel=1e-6)
+    assert abs(math.log(size.scale)) < abs(math.log(size.from_iris)) + 1e-12
+    low, high = size.interval()
+    assert low < size.scale < high
+    closed = replace(face, visible=np.arange(478) < 468)
+    assert head_size(closed, centres, radii, view, 0.05).from_iris is None
+
+
+def test_gaze_points_where_the_iris_is() -> None:
+    view, centre, radius = camera(0.3), np.array([0.03, 0.0, 0.02]), 0.012
+    for left, up in ((0.0, 0.0), (0.3, -0.2), (-0.25, 0.1)):
+        way = np.array([math.sin(left) * math.cos(up), math.sin(up), math.cos(left) * math.cos(up)])
+        iris = centre + radius * math.sqrt(1 - 0.45**2) * way
+        pixel = view.project(torch.from_numpy(iris[None]))[0][0].numpy()
+        look = gaze(centre, radius, pixel, view)
+        assert (look.left, look.up) == pytest.approx((left, up), abs=1e-6)

@@ -1,0 +1,117 @@
+"""Pixels of a head before cameras, their derivative, and the energy of pictures."""
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+import torch
+
+from rigface.cameras.camera import orbiting
+from rigface.fit.photo import identity_model
+from rigface.fit.views import View, Views, ViewsEnergy
+from rigface.terms.image_points import ImagePoints
+from rigface.terms.prior import ParameterPrior
+from rigface.terms.robust import GemanMcClure, LeastSquares
+from rigface.terms.sparsity import SparsityPrior
+
+
+@lru_cache(maxsize=2)
+def views(shared: bool) -> Views:
+    starts = [
+        View(orbiting((0.0, -0.03, 0.03), yaw, 0.1, 0.6, 900.0, (640, 480))) for yaw in (0.0, 0.6)
+    ]
+    return Views(identity_model(), starts, shared)
+
+
+def points(count: int = 40, outline: bool = False) -> ImagePoints:
+    rng = np.random.default_rng(3)
+    faces = identity_model().faces.numpy()
+    corners = faces[rng.integers(0, len(faces), count)]
+    bary = rng.dirichlet(np.ones(3), count)
+    angle = rng.uniform(0, 6.28, count)
+    normals = np.column_stack([np.cos(angle), np.sin(angle)]) if outline else None
+    pixels = rng.uniform(100, 400, (count, 2))
+    return ImagePoints(
+        corners, bary, pixels, rng.uniform(1, 3, count), normals, GemanMcClure(200.0)
+    )
+
+
+def somewhere(shared: bool) -> torch.Tensor:
+    table = views(shared).table
+    generator = torch.Generator().manual_seed(1)
+    x = (
+        0.1
+        * table.column("sigma")
+        * torch.randn(table.size, generator=generator, dtype=torch.float64)
+    )
+    run = table.slices["expression"]
+    x[run] = 0.3 * torch.rand(run.stop - run.start, generator=generator, dtype=torch.float64)
+    return x
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("view", [0, 1])
+def test_the_derivative_agrees_with_finite_differences(shared: bool, view: int) -> None:
+    model, x, marks = views(shared), somewhere(shared), points()
+    _, jacobian = model.project(x, view, marks)
+    h = 1e-6
+    for name, run in model.table.slices.items():
+        step = torch.zeros_like(x)
+        generator = torch.Generator().manual_seed(2)
+        step[run] = torch.randn(run.stop - run.start, generator=generator, dtype=torch.float64)
+        ahead, behind = (model.project(x + s * h * step, view, marks)[0] for s in (1, -1))
+        numeric = (ahead - behind) / (2 * h)
+        torch.testing.assert_close(
+            jacobian @ step, numeric, rtol=1e-5, atol=1e-4, msg=lambda m, n=name: f"{n}: {m}"
+        )
+
+
+def test_project_is_the_camera_of_the_head() -> None:
+    model, x, marks = views(False), somewhere(False), points()
+    for view in (0, 1):
+        pixels, _ = model.project(x, view, marks)
+        skin = model.model.vertices(model.head(x, view))
+        bary = torch.from_numpy(marks.bary)[..., None]
+        place = (skin[torch.from_numpy(marks.corners)] * bary).sum(dim=1)
+        expected, _ = model.camera(x, view).project(place)
+        torch.testing.assert_close(pixels, expected)
+
+
+@pytest.mark.parametrize("outline", [False, True])
+def test_the_gradient_of_the_energy_agrees_with_finite_differences(outline: bool) -> None:
+    model, x = views(True), somewhere(True)
+    weights = np.full(model.table.size, 0.7)
+    priors = [ParameterPrior(weights, np.zeros_like(weights)), SparsityPrior(0.1 * weights)]
+    problem = ViewsEnergy(model, [[points(outline=outline)], [points(20)]], priors)
+    quadratic = problem.quadratic(x)
+    assert quadratic.energy == pytest.approx(problem.energy(x))
+    generator = torch.Generator().manual_seed(5)
+    for _ in range(4):
+        noise = torch.randn(model.table.size, generator=generator, dtype=torch.float64)
+        step = model.table.column("sigma") * noise
+        h = 1e-6
+        numeric = (problem.energy(x + h * step) - problem.energy(x - h * step)) / (2 * h)
+        assert float(quadratic.gradient @ step) == pytest.approx(numeric, rel=1e-5)
+
+
+def test_normal_equations_are_those_of_the_residuals() -> None:
+    marks = points()
+    marks = ImagePoints(marks.corners, marks.bary, marks.pixels, marks.sigma, None, LeastSquares())
+    model, x = views(True), somewhere(True)
+    pixels, jacobian = model.project(x, 0, marks)
+    energy, gradient, matrix = marks.normal_equations(pixels, jacobian)
+    sigma = torch.from_numpy(marks.sigma)[:, None]
+    residual = ((pixels - torch.from_numpy(marks.pixels)) / sigma).flatten()
+    rows = (jacobian / sigma[..., None]).flatten(0, 1)
+    assert energy == pytest.approx(0.5 * float(residual @ residual))
+    torch.testing.assert_close(gradient, rows.T @ residual)
+    torch.testing.assert_close(matrix, rows.T @ rows)
+
+
+def test_a_point_may_slide_along_its_outline() -> None:
+    marks = points(10, outline=True)
+    assert marks.normals is not None
+    along = np.column_stack([-marks.normals[:, 1], marks.normals[:, 0]])
+    here = torch.from_numpy(marks.pixels + 5 * along)
+    assert marks.energy(here) == pytest.approx(0.0, abs=1e-18)
+    assert marks.energy(torch.from_numpy(marks.pixels + 5 * marks.normals)) > 1.0
