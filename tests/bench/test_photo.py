@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from rigface.bench.photo import OURS, Scope, failures
-from rigface.bench.photo_data import HEADS, SCORED_REGIONS, PhotoHead
+from rigface.bench import photo_data
+from rigface.bench.photo import LINEAR, OURS, Scope, failures, told_apart
+from rigface.bench.photo_data import HEADS, SCORED_REGIONS, PhotoHead, photo_head
 from rigface.bench.photo_fits import (
     Attempt,
     HeadScores,
@@ -16,7 +17,7 @@ from rigface.bench.photo_fits import (
     predicted,
     score,
 )
-from rigface.bench.photo_paint import LatticeColours, PaintedHead, lattice
+from rigface.bench.photo_paint import LatticeColours, PaintedHead, lattice, painted
 from rigface.bench.photo_pictures import LENSES, LIGHTS, SHOTS, YAWS, Shot, take
 from rigface.bench.photo_rows import (
     condition_grid,
@@ -30,6 +31,7 @@ from rigface.errors import InputError
 from rigface.evidence.face import FaceObservation
 from rigface.evidence.scan import Scan
 from rigface.geometry.mesh import Mesh, sample_surface
+from rigface.geometry.similarity import Similarity
 from rigface.metrics.closest import closest_on_mesh
 from rigface.metrics.now import ScanFace, now_mask
 from rigface.metrics.outer import outer_surface
@@ -112,17 +114,17 @@ def test_a_picture_is_the_same_in_any_company(painted_template, picture):
 def test_the_head_is_where_the_camera_says(picture):
     middle = picture.camera.project(torch.tensor([[0.0, -0.03, 0.03]], dtype=torch.float64))[0]
     assert np.abs(middle.numpy() - 160).max() < 25
-    near, far = (float(take_distance(lens)) for lens in LENSES)
+    near, far = map(camera_distance, LENSES)
     assert far / near == pytest.approx(85 / 35, rel=0.2)
 
 
-def take_distance(lens: int) -> float:
+def camera_distance(lens: int) -> float:
     template = load_template()
     vertices = torch.from_numpy(template.mesh.vertices)
     faces = torch.from_numpy(template.mesh.faces)
     paint = HeadPaint.of_template(template)
     plain = PaintedHead("template", vertices, faces, paint, torch.ones(len(vertices)))
-    return take(plain, Shot(0, lens, "studio", True), (64, 64)).camera.position.norm()
+    return take(plain, Shot(0, lens, "studio", True), (64, 64)).camera.position.norm().item()
 
 
 def test_a_detector_finds_the_face(picture):
@@ -248,3 +250,76 @@ def test_the_whole_benchmark_is_the_default():
     assert scope.heads == HEADS
     assert scope.shots == SHOTS
     assert scope.command
+
+
+def test_a_baseline_without_a_model_of_its_own_has_no_figure(head, picture):
+    ours = Attempt(SHOT, None, head.template)
+    copied = Attempt(SHOT, None, head.template.copy())
+    own = Attempt(SHOT, None, other_face())
+    failed = Attempt(SHOT, None, reason="too dark")
+    kept = told_apart({OURS: ours, LINEAR: copied})
+    assert kept[OURS] is ours
+    assert kept[LINEAR].neutral is None and "no such model" in str(kept[LINEAR].reason)
+    assert told_apart({OURS: ours, LINEAR: own})[LINEAR] is own
+    assert told_apart({OURS: ours, LINEAR: failed})[LINEAR] is failed
+    assert told_apart({OURS: failed, LINEAR: failed})[LINEAR] is failed
+
+
+@pytest.fixture
+def turned(monkeypatch, tmp_path) -> PhotoHead:
+    """The template as a mask in millimetres, turned away, with a registration that is exact."""
+    template, outer = load_template(), outer_surface(load_template())
+    turn, _ = np.linalg.qr(np.random.default_rng(4).normal(size=(3, 3)))
+    scan_from_model = Similarity(1000.0, turn * np.sign(np.linalg.det(turn)), np.full(3, 70.0))
+    vertices = template.mesh.vertices
+    face = template.regions["face"]
+    balls = outer.faces[~outer.skin]
+    kept = np.concatenate([outer.faces[face[outer.faces].all(axis=1)], balls])
+    scan = Scan(scan_from_model.apply(vertices), kept)
+    nose = scan_from_model.apply(np.array([0.0, -0.04, 0.05]))
+    case = BenchScan("SIMPOP_01", scan, 0.001, nose, "", Mesh(scan.vertices * 0.001, kept))
+    calls = []
+
+    class Result:
+        vertices_in_scan = scan.vertices
+
+    Result.scan_from_model = scan_from_model  # type: ignore[attr-defined]
+    monkeypatch.setattr(photo_data, "_case", lambda name, data: case)
+    monkeypatch.setattr(photo_data, "fit_scan", lambda scan: calls.append(1) or Result)
+    first = photo_head("SIMPOP_01", tmp_path, tmp_path / "cache")
+    again = photo_head("SIMPOP_01", tmp_path, tmp_path / "cache")
+    assert len(calls) == 1
+    np.testing.assert_array_equal(first.truth.points, again.truth.points)
+    return again
+
+
+def test_a_scan_is_turned_to_the_front_in_its_true_size(turned):
+    template = load_template()
+    np.testing.assert_allclose(turned.mesh.vertices, template.mesh.vertices, atol=1e-6)
+    marks = template.landmarks.positions(template.mesh.vertices, template.mesh.faces)
+    np.testing.assert_allclose(turned.truth.landmarks[17:], marks[17:], atol=1e-5)
+    centre, radius = now_mask(turned.truth.landmarks)
+    assert np.linalg.norm(turned.truth.points - centre, axis=1).max() <= radius
+    nose = turned.points_of("nose")
+    assert len(nose) > 300
+    assert np.abs(nose[:, 0]).max() < 0.03
+    assert sum(len(turned.points_of(name)) for name in SCORED_REGIONS) < len(turned.truth.points)
+
+
+def test_brows_lips_irises_and_a_head_behind_the_mask_are_painted(turned, tmp_path):
+    head = painted(turned, tmp_path)
+    assert len(head.faces) > len(turned.mesh.faces)  # the lent head
+    marks = turned.truth.landmarks
+    places = np.stack([marks[30], marks[[51, 57]].mean(0), marks[19] - (0, 0.001, 0)])
+    eyes = turned.template[load_template().parts["eyeball.L"].vertices]
+    lids = marks[42:48].mean(axis=0)
+    gaze = eyes[np.argmin(np.linalg.norm(eyes - lids, axis=1))]
+    places = np.vstack([places, gaze])
+    found = closest_on_mesh(places, turned.mesh.vertices, turned.mesh.faces)
+    colours = head.albedo.at(torch.from_numpy(found.face), torch.from_numpy(found.bary)).numpy()
+    skin, lips, brow, eye = colours
+    assert lips[0] / lips[1] > 1.3 * skin[0] / skin[1]
+    assert brow.max() < 0.5 * skin.max()
+    assert eye.max() < 0.5 * skin.max()
+    back = torch.tensor([len(head.faces) - 1])
+    assert torch.isfinite(head.albedo.at(back, torch.full((1, 3), 1 / 3))).all()

@@ -1,9 +1,11 @@
 """`rigface bench photo`: faces from single pictures of heads whose true shape is known."""
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from rigface.bench.machine import describe_machine
 from rigface.bench.photo_command import time_command
@@ -100,10 +102,23 @@ def _fitted(
     tries: dict[str, list[Attempt]] = {name: [] for name in scope.recipes}
     for picture in pictures(painted(head, folder), scope.shots):
         face = first_face(detector, picture.photo)
-        for name, list_ in tries.items():
-            list_.append(attempt(head, picture, face, RECIPES[name], fit))
+        done = {name: attempt(head, picture, face, RECIPES[name], fit) for name in tries}
+        for name, one in told_apart(done).items():
+            tries[name].append(one)
     template = load_template()
     return {name: gather(head.name, list_, template) for name, list_ in tries.items()}
+
+
+def told_apart(done: Mapping[str, Attempt]) -> dict[str, Attempt]:
+    """A baseline that gives our face to the bit has not used its own model: no figure then."""
+    ours = done[OURS].neutral
+    reason = "the very face of ours: the recipe has no such model"
+    return {
+        name: Attempt(one.shot, None, reason=reason)
+        if name != OURS and ours is not None and np.array_equal(one.neutral, ours)  # type: ignore[arg-type]
+        else one
+        for name, one in done.items()
+    }
 
 
 def _portraits(folder: Path, detector: FaceDetector, fit: Fit) -> tuple[list[Row], list[str]]:
