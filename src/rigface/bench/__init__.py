@@ -35,12 +35,18 @@ def run_benchmark(
 
         scope = replace(QUICK if quick else Scope(), robustness=robustness)
         report = registration_report(data, scope, console.print)
+    elif name == "photo":
+        from rigface.bench.photo import QUICK as QUICK_PHOTO
+        from rigface.bench.photo import Scope as PhotoScope
+        from rigface.bench.photo import photo_report
+
+        report = photo_report(data, QUICK_PHOTO if quick else PhotoScope(), console.print)
     elif name == "prior":
         from rigface.bench.prior import prior_report
 
         report = prior_report(data, quick, console.print)
     else:
-        raise UsageError(f"unknown benchmark {name!r}; available: registration, prior.")
+        raise UsageError(f"unknown benchmark {name!r}; available: registration, prior, photo.")
     show(report)
     if json_path is not None:
         write_json(report.rows, json_path)
