@@ -4,7 +4,6 @@ The package `anny` (Apache-2.0 code on CC0 MakeHuman data) is needed to draw the
 what was learned. Its head skin has the template's vertices in the template's order.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -169,7 +168,7 @@ def _rest(model, traits: dict, local: dict, verts: int) -> Float[np.ndarray, "he
     """Rest skins; Anny has +Z up and looks along -Y."""
     import torch
 
-    def tensors(values: dict[str, Sequence[float]]) -> dict:
+    def tensors(values: dict[str, np.ndarray]) -> dict:
         return {name: torch.as_tensor(v, dtype=model.dtype) for name, v in values.items()}
 
     with torch.no_grad():
