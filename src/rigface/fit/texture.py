@@ -36,8 +36,10 @@ def dress(result: PhotoResult, size: int = 2048, delight: bool = False) -> Dress
     texture = unwrap(result.template, views, size, delight)
     colours = [iris_colour(result.template, view) for view in views]
     seen = [colour for colour in colours if colour is not None]
-    iris = tuple(float(c) for c in np.median(seen, axis=0)) if seen else None
-    return Dressed(texture, encode(texture.image, "jpeg"), iris)
+    if not seen:
+        return Dressed(texture, encode(texture.image, "jpeg"), None)
+    red, green, blue = np.median(seen, axis=0).tolist()
+    return Dressed(texture, encode(texture.image, "jpeg"), (red, green, blue))
 
 
 def _person(masks: FaceMasks | None, shape: tuple[int, int]) -> np.ndarray | None:

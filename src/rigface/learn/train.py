@@ -9,7 +9,6 @@ import torch
 
 from rigface.datasets.ict import load_ict
 from rigface.errors import InputError
-from rigface.fit.scan import one_thread
 from rigface.learn.evaluate import reach
 from rigface.learn.model_card import model_card
 from rigface.learn.population import ICT, Population, PopulationConfig, build_population
@@ -22,6 +21,7 @@ from rigface.progress import NullProgress, Progress
 from rigface.rig.rig import load_rig
 from rigface.rig.template import Template
 from rigface.rig.template_io import load_template
+from rigface.solve.threads import one_thread
 
 MOST_FLOATS = 50_000
 GAUSSIANS = 2

@@ -66,7 +66,8 @@ def _crop(result: PhotoResult, view: int) -> tuple[UInt8[np.ndarray, "side side 
     left, top, right, bottom = shown.face.box
     half = (0.5 + _MARGIN) * max(right - left, bottom - top)
     x, y = (left + right) / 2, (top + bottom) / 2 - 0.1 * half
-    box = tuple(round(v) for v in (x - half, y - half, x + half, y + half))
+    x0, y0, x1, y1 = (round(v) for v in (x - half, y - half, x + half, y + half))
+    box = (x0, y0, x1, y1)
     picture = Image.fromarray(shown.photo.pixels).crop(box)
     width = box[2] - box[0]
     camera = shown.camera.cropped(box[0], box[1], (width, box[3] - box[1])).scaled(SIDE / width)
