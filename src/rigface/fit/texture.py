@@ -29,7 +29,7 @@ def dress(result: PhotoResult, size: int = 2048, delight: bool = False) -> Dress
             pixels=view.photo.pixels,
             camera=view.camera,
             vertices=result.posed(number),
-            skin_mask=_person(view.face.masks, view.photo.pixels.shape[:2]),
+            skin_mask=_person(view.face.masks, (view.photo.height, view.photo.width)),
         )
         for number, view in enumerate(result.views)
     ]
