@@ -2,7 +2,8 @@
 
 A visible iris measures 11.7 mm across, in children as in adults, with a spread of 0.5 mm. So its
 size in the picture, at the depth of the fitted eyeball, gives the one number that a single picture
-of a head cannot: millimetres.
+of a head cannot: millimetres. Only its width counts, because lids hide its top and bottom; seen
+from the side it is shortened by the cosine between gaze and view.
 """
 
 from dataclasses import dataclass
@@ -15,8 +16,10 @@ from rigface.cameras import Camera
 from rigface.evidence.face import FaceObservation
 
 IRIS_MM, IRIS_SIGMA_MM = 11.7, 0.5
-_READ = 0.04
-"""Relative error of a diameter read from the landmarks of one eye."""
+_READ, _READ_PX = 0.03, 0.8
+"""Error of a diameter read from the landmarks of one eye: relative, and in pixels."""
+_FLATTEST = 0.6
+"""Cosine of the steepest angle at which an iris is still read."""
 _RADIUS = 0.45
 """Of an iris, in radii of the eyeball."""
 _MAX_TURN = np.radians(40.0)
@@ -81,17 +84,31 @@ def head_size(
     for side in range(2):
         if not np.isfinite(iris[side]).all() or not face.visible[[468, 473][side]]:
             continue
-        across = np.linalg.norm(iris[side, 1:3] - iris[side, 3:5], axis=1).max()
-        front = centres[side] + radii[side] * _towards(camera, centres[side])
+        look = gaze(centres[side], float(radii[side]), iris[side, 0], camera)
+        way = np.array(
+            [
+                np.sin(look.left) * np.cos(look.up),
+                np.sin(look.up),
+                np.cos(look.left) * np.cos(look.up),
+            ]
+        )
+        towards = _towards(camera, centres[side])
+        flat = float(np.hypot(way[0], way[2]) * np.hypot(towards[0], towards[2]))
+        shortened = float(way[0] * towards[0] + way[2] * towards[2]) / max(flat, 1e-9)
+        if shortened < _FLATTEST:
+            continue
+        across = float(np.linalg.norm(iris[side, 1] - iris[side, 3]))
+        front = centres[side] + radii[side] * towards
         _, depth = camera.project(torch.from_numpy(front[None]))
-        metres = across * float(depth[0]) / float(camera.focal.mean())
+        metres = across / shortened * float(depth[0]) / float(camera.focal.mean())
         if metres > 0:
             logs.append(np.log(IRIS_MM / (1000 * metres)))
-            variances.append(_READ**2)
+            variances.append((_READ**2 + (_READ_PX / across) ** 2) / shortened**2)
     if not logs:
         return HeadSize(1.0, prior_sigma, None)
-    seen = float(np.mean(logs))
-    variance = float(np.mean(variances)) / len(logs) + (IRIS_SIGMA_MM / IRIS_MM) ** 2
+    share = 1 / np.array(variances)
+    seen = float(np.average(logs, weights=share))
+    variance = 1 / float(share.sum()) + (IRIS_SIGMA_MM / IRIS_MM) ** 2
     trust = 1 / variance + 1 / prior_sigma**2
     return HeadSize(
         scale=float(np.exp(seen / variance / trust)),

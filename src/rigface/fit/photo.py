@@ -341,8 +341,8 @@ class _Fit:
         return spread.square().sum(dim=(1, 2)).sqrt().numpy()
 
 
-POPULATION_SIZE_SIGMA = 0.05
-"""Spread of the logarithm of head size, children included with low weight."""
+POPULATION_SIZE_SIGMA = 0.042
+"""Spread of the logarithm of an adult face's size (docs/prior_card.md)."""
 
 
 @dataclass(frozen=True)
