@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Literal, Protocol, runtime_checkable
 
@@ -11,13 +11,17 @@ from jaxtyping import Float
 
 from rigface.bench.photo_data import SCORED_REGIONS, PhotoHead
 from rigface.bench.photo_pictures import Picture, Shot
+from rigface.bench.registration_data import data_dir
 from rigface.datasets.ict import load_ict, outside_surface
 from rigface.errors import RigfaceError
 from rigface.evidence.face import FaceObservation
 from rigface.evidence.photo import Photo
+from rigface.geometry.similarity import align_points
+from rigface.learn.ict_heads import carry_ict
 from rigface.metrics.now import NowErrors, PredictedFace, aligned_errors, now_errors
 from rigface.metrics.outer import outer_surface
 from rigface.metrics.spread import vertex_spread
+from rigface.models.linear import LinearModel
 from rigface.perception import FaceDetector
 from rigface.rig.template import Template
 from rigface.rig.template_io import load_template
@@ -49,9 +53,24 @@ Fit = Callable[[Photo, FaceObservation, RecipeModel], FittedPhoto]
 
 def fit_picture(photo: Photo, face: FaceObservation, model: RecipeModel) -> FittedPhoto:
     """The photo recipe on one picture; the only place that knows how it is called."""
-    from rigface.fit.photo import PhotoConfig, fit_photos
+    from rigface.fit.photo import fit_photos
 
-    return fit_photos([photo], observations=[face], config=PhotoConfig(model=model))
+    space = linear_ict() if model == "linear" else None
+    return fit_photos([photo], observations=[face], model=space)
+
+
+@cache
+def linear_ict() -> LinearModel:
+    """ICT-FaceKit's identities on the template's skin, with the template's expressions."""
+    template = load_template()
+    carried = carry_ict(load_ict(data_dir(None) / "ict_facekit"), template)
+    skin = template.parts["skin"]
+    shapes = template.expressions.dense(len(template.mesh.vertices))[:, skin.vertices]
+    faces = template.mesh.faces[skin.faces]
+    ours = template.regions["face"][skin.vertices]
+    here = align_points(carried.mean[ours], template.mesh.vertices[skin.vertices][ours])
+    modes = np.array([here.scale * here.rotate(mode) for mode in carried.modes])
+    return LinearModel.build("ICT 3DMM", here.apply(carried.mean), faces, modes, shapes)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,6 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 import torch
@@ -24,14 +23,15 @@ from rigface.evidence.face import FaceObservation
 from rigface.evidence.photo import Photo
 from rigface.fit.first_camera import first_camera
 from rigface.fit.iris import HeadSize, gaze, head_size
-from rigface.fit.models import build_models
+from rigface.fit.models import FitModels, build_models
 from rigface.fit.outline import outline_pairs
 from rigface.fit.parts import Head, assemble_head
 from rigface.fit.photo_result import PhotoResult, PhotoView
 from rigface.fit.registration import Registration
 from rigface.fit.rig_pose import fitted_rig
-from rigface.fit.views import View, Views, ViewsEnergy
+from rigface.fit.views import HeadSpace, View, Views, ViewsEnergy
 from rigface.models.identity import AsmIdentity
+from rigface.models.linear import LinearModel
 from rigface.models.posed import POSE, PosedModel
 from rigface.progress import NullProgress, Progress
 from rigface.rig.landmark_embedding import LandmarkEmbedding, load_landmark_embedding
@@ -75,7 +75,6 @@ class PhotoSettings:
 class PhotoConfig:
     """What to fit and how. The defaults answer every photo."""
 
-    model: Literal["asm", "linear"] = "asm"
     shared_expression: bool = False
     """Several photos show one expression."""
     seed: int = 0
@@ -87,14 +86,14 @@ def fit_photos(
     observations: Sequence[FaceObservation] | None = None,
     config: PhotoConfig = PhotoConfig(),
     progress: Progress | None = None,
-    model: AsmIdentity | None = None,
+    model: HeadSpace | None = None,
 ) -> PhotoResult:
     """Fit the head to photos of one person.
 
     `observations` are the faces seen in them, one per photo; without them the default detector
     (extra `photo`) looks, and the largest face of each photo counts. `model` replaces the shipped
-    identity space. A fit that misses its own quality gate is returned with `ok` False and the
-    reason.
+    identity space: another `AsmIdentity`, or a `LinearModel` on the template's skin. A fit that
+    misses its own quality gate is returned with `ok` False and the reason.
 
     Raises InputError for a photo without a face or with landmarks that are no numbers,
     MissingExtraError without a detector, UsageError without photos.
@@ -149,7 +148,7 @@ class _Fit:
         self,
         template: Template,
         embedding: LandmarkEmbedding,
-        model: AsmIdentity,
+        model: HeadSpace,
         photos: Sequence[Photo],
         faces: Sequence[FaceObservation],
         config: PhotoConfig,
@@ -240,16 +239,7 @@ class _Fit:
         """The rigged head at the solution."""
         values = self.views.table.unpack(x)
         identity = values["identity"]
-        models = build_models(self.template, "asm", 2, False)
-        face = models.face
-        tau = self.model.asm_parameters(
-            torch.cat([identity, torch.zeros(self.model.table.size - len(identity))])
-        )
-        own = self.model.asm.table.unpack(tau)
-        parameters = face.table.pack({name: own[name] for name in face.table.slices})
-        posed = PosedModel.build(face)
-        inner = torch.cat([torch.zeros(POSE.size, dtype=x.dtype), parameters])
-        registration = Registration(posed, inner, ())
+        registration, models = self._registration(identity)
         head = self._head(registration, models, 1.0)
         size = self._size(x, head)
         head = self._head(registration, models, size.scale)
@@ -259,8 +249,8 @@ class _Fit:
         told = [photo.focal_px is not None for photo in self.photos]
         return PhotoResult(
             template=self.template,
-            model=posed,
-            x=inner,
+            model=registration.model,
+            x=registration.x,
             identity=identity.numpy(),
             variables=int(self._box(("identity", "expression")).free.sum()),
             head=head,
@@ -272,10 +262,26 @@ class _Fit:
             ok=reason is None,
             reason=reason,
             warnings=warnings,
-            settings=asdict(self.config),
+            settings={"model": registration.model.name, **asdict(self.config)},
         )
 
-    def _head(self, registration: Registration, models, scale: float) -> Head:
+    def _registration(self, identity: Tensor) -> tuple[Registration, FitModels]:
+        """The neutral head as a scan's fit would hand it back."""
+        models = build_models(self.template, "asm", 2, False)
+        if isinstance(self.model, AsmIdentity):
+            x = self.model.table.zeros()
+            x[self.model.table.slices["identity"]] = identity
+            own = self.model.asm.table.unpack(self.model.asm_parameters(x))
+            face, inner = models.face, {name: own[name] for name in models.face.table.slices}
+        else:
+            assert isinstance(self.model, LinearModel)
+            face, inner = self.model.neutral(), {"identity": identity}
+            models = replace(models, face=face, shape=face)
+        posed = PosedModel.build(face)
+        x = torch.cat([torch.zeros(POSE.size, dtype=identity.dtype), face.table.pack(inner)])
+        return Registration(posed, x, ()), models
+
+    def _head(self, registration: Registration, models: FitModels, scale: float) -> Head:
         rig = fitted_rig(models, registration, scale)
         return assemble_head(self.template, scale * registration.vertices, rig.skin_linear)
 
@@ -296,7 +302,7 @@ class _Fit:
         face, rows = self.faces[view], self.rows[view]
         camera = self.views.camera(x, view)
         camera = camera.moved(camera.rotation, size.scale * camera.translation)
-        weights = self.views.head(x, view)[len(self.model.modes) :].tolist()
+        weights = self.views.head(x, view)[self.model.table["identity"].size :].tolist()
         names = self.template.expressions.names
         shown = {n: w for n, w in zip(names, weights, strict=True) if w > 0.01}
         pixels, _ = self.views.project(x, view, self._weighed(rows, camera))
@@ -329,13 +335,13 @@ class _Fit:
         free &= ~((x <= table.column("lower")) | (x >= table.column("upper")))
         hessian = self._energy(x, outline=True).quadratic(x, free).hessian[free][:, free]
         covariance = torch.linalg.inv(hessian + 1e-9 * torch.eye(len(hessian), dtype=x.dtype))
-        modes = len(self.model.modes)
+        modes = self.model.table["identity"].size
         where = torch.nonzero(free[table.slices["identity"]])[:, 0]
         shared = covariance[: len(where), : len(where)]
         root = torch.linalg.cholesky(shared + 1e-12 * torch.eye(len(where), dtype=x.dtype))
         rest = self.model.table.zeros()
         rest[:modes] = self.views.table.unpack(x)["identity"]
-        everything = np.arange(len(self.model.weights))[:, None]
+        everything = np.arange(self.template.parts["skin"].vertices.stop)[:, None]
         _, motion = self.model.points(rest, everything, np.ones(everything.shape))
         spread = motion[..., where] @ root
         return spread.square().sum(dim=(1, 2)).sqrt().numpy()

@@ -1,7 +1,8 @@
 """One head before several cameras: what a photo fit solves for, and the energy of its pictures.
 
-The head is an `AsmIdentity` (identity coefficients, ARKit weights). Each view has its own camera
-in front of it: rotation, place and focal length, and its own expression unless one is shared.
+The head is an `AsmIdentity` or a linear 3DMM (identity coefficients, ARKit weights). Each view has
+its own camera in front of it: rotation, place and focal length, and its own expression unless one
+is shared.
 
     local = exp(r) R0 (p - centre) + d (a, b, 1),   d = d0 exp(c)
     pixel = focal exp(g) local_xy / local_z + principal point
@@ -12,14 +13,15 @@ place as direction and log distance keeps the parameters nearly independent of e
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
 
+import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rigface.cameras import Camera
 from rigface.geometry.rotations import rotation_derivatives, rotation_from_vector
-from rigface.models.identity import AsmIdentity
 from rigface.models.parameters import Parameter, ParameterTable
 from rigface.solve.problem import Quadratic
 from rigface.terms.image_points import ImagePoints
@@ -30,6 +32,27 @@ CENTRE = (0.0, -0.04, 0.0)
 _POSE = ("rotation", "place", "log_distance", "log_focal")
 
 
+@runtime_checkable
+class HeadSpace(Protocol):
+    """A model of heads by identity coefficients and ARKit weights, in this order."""
+
+    @property
+    def table(self) -> ParameterTable: ...
+
+    def vertices(self, x: Float[Tensor, "*batch params"]) -> Float[Tensor, "*batch verts 3"]:
+        """Skin in model space."""
+        ...
+
+    def points(
+        self,
+        x: Float[Tensor, " params"],
+        corners: Int[np.ndarray, "points corners"],
+        bary: Float[np.ndarray, "points corners"],
+    ) -> tuple[Float[Tensor, "points 3"], Float[Tensor, "points 3 params"]]:
+        """Points on the skin and their derivative."""
+        ...
+
+
 @dataclass(frozen=True)
 class View:
     """Where a camera starts from; its parameters are changes from here."""
@@ -38,9 +61,9 @@ class View:
     """cam_from_model."""
 
 
-def views_table(model: AsmIdentity, views: int, shared_expression: bool) -> ParameterTable:
+def views_table(model: HeadSpace, views: int, shared_expression: bool) -> ParameterTable:
     """Identity, expression (one, or one per view), then the cameras."""
-    shapes = model.shapes.shape[-1]
+    shapes = model.table["expression"].size
     rows = (shapes,) if shared_expression else (views, shapes)
     meaning = "of each camera, from its start"
     return ParameterTable(
@@ -59,7 +82,7 @@ class Views:
     """The map from parameters to pixels in every view, and its derivative."""
 
     def __init__(
-        self, model: AsmIdentity, starts: Sequence[View], shared_expression: bool = True
+        self, model: HeadSpace, starts: Sequence[View], shared_expression: bool = True
     ) -> None:
         self.model, self.starts = model, tuple(starts)
         self.shared = shared_expression
@@ -90,7 +113,7 @@ class Views:
         pixels = focal * local[:, :2] / local[:, 2:] + camera.centre
         out = torch.zeros(len(place), 2, self.table.size, dtype=x.dtype)
         head = slope @ (rotation @ motion)
-        modes = len(self.model.modes)
+        modes = self.model.table["identity"].size
         columns = self.table.slices
         out[..., columns["identity"]] = head[..., :modes]
         out[..., self._own("expression", view)] = head[..., modes:]

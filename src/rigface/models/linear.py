@@ -1,6 +1,6 @@
 """The linear 3DMM: mean + identity basis + expression basis, the peer that ASM is measured with."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -54,6 +54,24 @@ class LinearModel:
         mean = template.mesh.vertices[part.vertices] + template.shape_mean[part.vertices]
         modes = np.asarray(template.shape_modes[:, part.vertices], dtype=np.float64)
         return LinearModel.build("shape", mean, template.mesh.faces[part.faces], modes)
+
+    def neutral(self) -> "LinearModel":
+        """The same without expression shapes."""
+        identity = self.table["identity"]
+        return replace(self, table=ParameterTable([identity]), basis=self.basis[: identity.size])
+
+    def points(
+        self,
+        x: Float[Tensor, " params"],
+        corners: Int[np.ndarray, "points corners"],
+        bary: Float[np.ndarray, "points corners"],
+    ) -> tuple[Float[Tensor, "points 3"], Float[Tensor, "points 3 params"]]:
+        """Points on the skin, given as vertices and their weights, and their derivative."""
+        share = torch.from_numpy(np.ascontiguousarray(bary)).to(self.mean)
+        ids = torch.from_numpy(np.ascontiguousarray(corners))
+        motion = torch.einsum("kpcd,pc->pdk", self.basis[:, ids], share)
+        rest = torch.einsum("pcd,pc->pd", self.mean[ids], share)
+        return rest + motion @ x.to(self.mean), motion
 
     def vertices(self, x: Float[Tensor, "*batch params"]) -> Float[Tensor, "*batch verts 3"]:
         """Vertices in model space."""
