@@ -14,10 +14,12 @@ def run_benchmark(
     json_path: Path | None = None,
     data: Path | None = None,
     robustness: bool = False,
+    pictures: int | None = None,
 ) -> bool:
     """Measure, print, write; True if every limit was kept.
 
-    A quick run is printed only: docs/benchmarks.md of the checkout keeps the full table.
+    `pictures` is the number per head of the photo benchmark (default: all of them). A quick run is
+    printed only: docs/benchmarks.md of the checkout keeps the full table.
 
     Raises UsageError for an unknown name, InputError for missing data, OutputError for a file
     that cannot be written.
@@ -38,9 +40,10 @@ def run_benchmark(
     elif name == "photo":
         from rigface.bench.photo import QUICK as QUICK_PHOTO
         from rigface.bench.photo import Scope as PhotoScope
-        from rigface.bench.photo import photo_report
+        from rigface.bench.photo import photo_report, some_shots
 
-        report = photo_report(data, QUICK_PHOTO if quick else PhotoScope(), console.print)
+        whole = PhotoScope() if pictures is None else PhotoScope(shots=some_shots(pictures))
+        report = photo_report(data, QUICK_PHOTO if quick else whole, console.print)
     elif name == "prior":
         from rigface.bench.prior import prior_report
 

@@ -35,7 +35,7 @@ from rigface.bench.photo_rows import (
 )
 from rigface.bench.registration_data import data_dir
 from rigface.bench.table import Report, Row
-from rigface.errors import RigfaceError
+from rigface.errors import RigfaceError, UsageError
 from rigface.io.image import read_photo
 from rigface.perception import FaceDetector, load_detector
 from rigface.rig.template_io import load_template
@@ -56,6 +56,13 @@ class Scope:
     recipes: tuple[str, ...] = (OURS, LINEAR)
     command: bool = True
     """Also the wall clock of `rigface photo`."""
+
+
+def some_shots(count: int) -> tuple[Shot, ...]:
+    """A mix of yaws, lenses and lights; raises UsageError for a count that there is not."""
+    if not 1 <= count <= len(SHOTS):
+        raise UsageError(f"--pictures {count}: there are 1 to {len(SHOTS)} pictures of each head")
+    return tuple(SHOTS[17 * number % len(SHOTS)] for number in range(count))
 
 
 QUICK = Scope(("lee_perry_smith", "SIMPOP_01"), SHOTS[::9], (OURS,), False)
@@ -164,7 +171,8 @@ def _notes(scope: Scope) -> list[str]:
         "MeshMonk's two scans and simulated faces (Apache-2.0) with painted skin, brows, lips and "
         "eyes; ICT-FaceKit (MIT). None of the heads enters the prior, the landmark embedding or a "
         "threshold.",
-        f"Pictures: {len(scope.shots)} per head, {SIZE[0]} x {SIZE[1]}, drawn by our rasteriser: "
+        f"Pictures: {len(scope.shots)} of {len(SHOTS)} per head, {SIZE[0]} x {SIZE[1]}, drawn by "
+        "our rasteriser: "
         f"{len(LIGHTS)} lights ({', '.join(LIGHTS)}), yaw {', '.join(map(str, YAWS))} degrees, "
         f"{' and '.join(map(str, LENSES))} mm; half of them name their focal length.",
         "Metric: the NoW protocol (docs/metrics.md) on the neutral face of every single picture, "

@@ -21,6 +21,8 @@ class BenchCommand:
     """File for the rows: what, on, value, unit, limit, better, ok."""
     robustness: bool = False
     """Also the spoiled scans: turned, cut, noisy, decimated, with outliers."""
+    pictures: int | None = None
+    """Pictures of each head in the photo benchmark, at most 30; default: all."""
     data: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
     """Folder of the public scans; default: RIGFACE_DATA, else ../shared/data."""
 
@@ -35,5 +37,6 @@ class BenchCommand:
             json_path=self.rows,
             data=self.data,
             robustness=self.robustness,
+            pictures=self.pictures,
         )
         return EXIT_GOOD if good else EXIT_QUALITY_GATE

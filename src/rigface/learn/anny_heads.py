@@ -92,7 +92,7 @@ class _AnnyDraw:
     @staticmethod
     def open(template: Template) -> "_AnnyDraw":
         try:
-            import anny
+            import anny  # pyright: ignore[reportMissingImports]
         except ImportError as error:
             raise InputError(
                 "drawing Anny's heads needs the package `anny`: pip install anny==0.6.2"
