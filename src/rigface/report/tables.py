@@ -17,7 +17,7 @@ _LABELS = {
     "lid_eyeball": "Lid–eyeball intersections",
     "lip_teeth": "Lip–teeth intersections",
     "pruning_mm": "Cost of 4 influences",
-    "reprojection_percent": "Landmarks off by",
+    "reprojection_percent": "Landmarks off (of eye distance)",
     "shape_sigma_mm": "Shape known to",
     "sigma_mm": "sigma",
 }
@@ -60,7 +60,7 @@ def number(name: str, value: Any) -> tuple[str, str]:
         return f"{round(value):,}", ""
     text = f"{value:.2f}" if abs(value) >= 0.01 or value == 0 else f"{value:.1g}"
     if name.endswith("_percent"):
-        return text, "% of eye distance"
+        return text, "%"
     return text, "mm" if name.endswith("_mm") else ""
 
 
