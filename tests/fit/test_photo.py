@@ -19,6 +19,7 @@ from rigface.fit.parts import assemble_head
 from rigface.fit.photo import PhotoConfig, PhotoSettings, fit_photos, identity_model
 from rigface.fit.photo_result import PhotoResult
 from rigface.geometry.similarity import align_points
+from rigface.models.linear import LinearModel
 from rigface.rig.landmark_embedding import load_landmark_embedding
 from rigface.rig.template_io import load_template
 
@@ -191,3 +192,19 @@ def test_gaze_points_where_the_iris_is() -> None:
         pixel = view.project(torch.from_numpy(iris[None]))[0][0].numpy()
         look = gaze(centre, radius, pixel, view)
         assert (look.left, look.up) == pytest.approx((left, up), abs=1e-6)
+
+
+def test_a_linear_3dmm_goes_through_the_same_recipe() -> None:
+    template = load_template()
+    skin = template.parts["skin"]
+    shapes = template.expressions.dense(len(template.mesh.vertices))[:, skin.vertices]
+    own = LinearModel.of_template(template)
+    faces = template.mesh.faces[skin.faces]
+    model = LinearModel.build("shape", own.mean.numpy(), faces, own.basis.numpy(), shapes)
+    truth, view = person(3), camera(0.0)
+    result = fit_photos([photo(float(view.focal[0]))], [seen(truth, view)], model=model)
+    assert result.ok and result.settings["model"] == "shape"
+    assert len(result.identity) == own.table.size
+    rest = own.vertices(torch.from_numpy(result.identity)).numpy()
+    scale = result.size.scale
+    np.testing.assert_allclose(result.neutral[: len(rest)], scale * rest, atol=1e-12)

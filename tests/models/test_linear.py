@@ -61,3 +61,19 @@ def test_template_population_has_orthogonal_modes_about_the_template():
     mean = template.mesh.vertices[skin.vertices] + template.shape_mean[skin.vertices]
     np.testing.assert_array_equal(model.mean.numpy(), mean)
     assert model.faces.max() < len(mean)
+
+
+def test_points_are_means_of_vertices_with_their_derivative():
+    model = LinearModel.of_template(load_template())
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(model.table.size, generator=generator, dtype=torch.float64)
+    rng = np.random.default_rng(0)
+    corners = model.faces.numpy()[rng.integers(0, len(model.faces), 20)]
+    bary = rng.dirichlet(np.ones(3), 20)
+    places, motion = model.points(x, corners, bary)
+    share = torch.from_numpy(bary)[..., None]
+    expected = (model.vertices(x)[torch.from_numpy(corners)] * share).sum(dim=1)
+    torch.testing.assert_close(places, expected)
+    step = torch.randn(model.table.size, generator=generator, dtype=torch.float64)
+    moved, _ = model.points(x + step, corners, bary)
+    torch.testing.assert_close(places + motion @ step, moved)
