@@ -139,3 +139,17 @@ def test_nothing_near_the_face_is_refused(scan):
     away = Similarity(0.001, np.eye(3), np.array([0.0, 0.0, 5.0]))
     with pytest.raises(InputError, match="Only 0 points of the scan lie near the face"):
         prepare_target(scan, away, load_template())
+
+
+def test_a_part_of_a_scan_is_as_dense_as_wished_or_empty():
+    target = targets_of(truth().scan)
+    tip = target.points[np.argmax(target.points[:, 2])]
+    dense = target.near(tip, 0.02, 500)
+    assert len(dense.points) == len(dense.normals) == len(dense.areas) == 500
+    assert np.linalg.norm(dense.points - tip, axis=1).max() < 0.025
+    np.testing.assert_allclose(np.linalg.norm(dense.normals, axis=1), 1.0)
+    own = target.near(tip, 0.02)
+    kept = np.linalg.norm(target.points - tip, axis=1) < 0.02
+    np.testing.assert_array_equal(own.points, target.points[kept])
+    away = target.near(tip + 1.0, 0.02, 500)
+    assert len(away.points) == len(away.normals) == len(away.areas) == 0

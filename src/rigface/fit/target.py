@@ -92,10 +92,15 @@ class ScanTarget:
     ) -> "ScanTarget":
         """The scan within `reach` metres of `centre`; the surface to look for stays whole.
 
-        A mesh is sampled anew if that gives more than the present samples there.
+        A mesh is sampled anew if that gives more than the present samples there. Where the scan
+        shows nothing there, nothing is what comes back.
         """
         kept = np.linalg.norm(self.points - centre, axis=1) < reach
-        if self.mesh is None or kept.sum() >= samples:
+        faces = np.zeros((0, 3), dtype=np.int64)
+        if self.mesh is not None and kept.sum() < samples:
+            middle = self.mesh.vertices[self.mesh.faces].mean(axis=1)
+            faces = self.mesh.faces[np.linalg.norm(middle - centre, axis=1) < reach]
+        if self.mesh is None or len(faces) == 0:
             points = self.points[kept]
             return replace(
                 self,
@@ -104,9 +109,6 @@ class ScanTarget:
                 areas=self.areas[kept],
                 tree=cKDTree(points),
             )
-        faces = self.mesh.faces
-        middle = self.mesh.vertices[faces].mean(axis=1)
-        faces = faces[np.linalg.norm(middle - centre, axis=1) < reach]
         points, _ = sample_surface(self.mesh.vertices, faces, samples, seed)
         assert self.surface is not None and self.vertex_normals is not None
         normals = _normals_at(points, self.surface, self.mesh, self.vertex_normals)
