@@ -5,7 +5,6 @@ import pytest
 
 from rigface.evidence.face_mesh import (
     BROWS,
-    IBUG_PAIRS,
     IBUG_RINGS,
     MESH_COUNT,
     NOSE_RIDGE,
@@ -14,6 +13,7 @@ from rigface.evidence.face_mesh import (
     SKIN_COUNT,
     face_mesh,
 )
+from rigface.evidence.ibug import IBUG_PAIRS
 
 
 def test_triangles_are_one_oriented_surface_over_all_skin_points():

@@ -75,6 +75,7 @@ def test_project_is_the_camera_of_the_head() -> None:
         place = (skin[torch.from_numpy(marks.corners)] * bary).sum(dim=1)
         expected, _ = model.camera(x, view).project(place)
         torch.testing.assert_close(pixels, expected)
+        torch.testing.assert_close(model.pixels(x, view, marks.corners, marks.bary), expected)
 
 
 @pytest.mark.parametrize("outline", [False, True])

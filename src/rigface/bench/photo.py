@@ -119,11 +119,13 @@ def _fitted(
 def told_apart(done: Mapping[str, Attempt]) -> dict[str, Attempt]:
     """A baseline that gives our face to the bit has not used its own model: no figure then."""
     ours = done[OURS].neutral
+
+    def same(neutral: np.ndarray | None) -> bool:
+        return ours is not None and neutral is not None and np.array_equal(neutral, ours)
+
     reason = "the very face of ours: the recipe has no such model"
     return {
-        name: Attempt(one.shot, None, reason=reason)
-        if name != OURS and ours is not None and np.array_equal(one.neutral, ours)  # type: ignore[arg-type]
-        else one
+        name: Attempt(one.shot, None, reason=reason) if name != OURS and same(one.neutral) else one
         for name, one in done.items()
     }
 

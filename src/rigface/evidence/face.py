@@ -8,7 +8,6 @@ from jaxtyping import Bool, Float, UInt8
 
 from rigface.evidence.face_mesh import (
     EYE_CORNERS,
-    IBUG_PAIRS,
     IBUG_RINGS,
     LEFT_IRIS,
     RIGHT_IRIS,
@@ -16,6 +15,7 @@ from rigface.evidence.face_mesh import (
     RINGS,
     face_mesh,
 )
+from rigface.evidence.ibug import IBUG_PAIRS
 
 MAX_RECROP_CHANGE = 4.0
 MAX_MIRROR_CHANGE = 4.0
@@ -127,6 +127,11 @@ class FaceObservation:
         """Right and left iris: the centre, then four points of the rim."""
         starts = (RIGHT_IRIS, LEFT_IRIS)
         return np.stack([self.landmarks[start : start + 5] for start in starts])
+
+    @property
+    def iris_seen(self) -> Bool[np.ndarray, "2"]:
+        """Right and left: all five points are known, and the iris is visible."""
+        return np.isfinite(self.iris).all(axis=(1, 2)) & self.visible[[RIGHT_IRIS, LEFT_IRIS]]
 
     @property
     def yaw(self) -> float:

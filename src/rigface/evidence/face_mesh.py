@@ -14,6 +14,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from safetensors.numpy import load_file
 
+from rigface.evidence.ibug import MESH_OVAL
+
 MESH_COUNT = 478
 SKIN_COUNT = 468
 RIGHT_IRIS = 468
@@ -31,22 +33,18 @@ _LIPS_OUTER = (
 _LIPS_INNER = (
     78, 95, 88, 178, 87, 14, 317, 402, 318, 324, 308, 415, 310, 311, 312, 13, 82, 81, 80, 191,
 )  # fmt: skip
-_OVAL = (
-    10, 338, 297, 332, 284, 251, 389, 356, 454, 323, 361, 288, 397, 365, 379, 378, 400, 377,
-    152, 148, 176, 149, 150, 136, 172, 58, 132, 93, 234, 127, 162, 21, 54, 103, 67, 109,
-)  # fmt: skip
 RINGS = MappingProxyType(
     {
         "eye_right": _RIGHT_EYE,
         "eye_left": _LEFT_EYE,
         "lips_outer": _LIPS_OUTER,
         "lips_inner": _LIPS_INNER,
-        "oval": _OVAL,
+        "oval": MESH_OVAL,
     }
 )
 """Closed contours, in order."""
 
-RIGHT_SIDE = (*_RIGHT_EYE, *_OVAL[19:], 61, 78)
+RIGHT_SIDE = (*_RIGHT_EYE, *MESH_OVAL[19:], 61, 78)
 """Some points of the right half, none on the middle line, for a direction across the face."""
 
 BROWS = (70, 63, 105, 66, 107, 46, 53, 52, 65, 55, 300, 293, 334, 296, 336, 276, 283, 282, 295, 285)
@@ -64,20 +62,6 @@ _JITTER: tuple[tuple[float, tuple[int, ...]], ...] = (
     (1.60, (400, 377, 152, 148, 176)),
 )
 _IRIS_JITTER = 0.43
-
-_PAIRS = (
-    127, 234, 93, (132, 58), (58, 172), 136, 150, 176, 152,
-    400, 379, 365, (397, 288), 361, 323, 454, 356,
-    70, 63, 105, 66, 107, 336, 296, 334, 293, 300,
-    (168, 6), (197, 195), 5, 4, 75, 97, 2, 326, 305,
-    33, 160, 158, 133, 153, 144, 362, 385, 387, 263, 373, 380,
-    61, 39, 37, 0, 267, 269, 291, 321, 314, 17, 84, 91,
-    78, 82, 13, 312, 308, 317, 14, 87,
-)  # fmt: skip
-IBUG_PAIRS: Int[np.ndarray, "68 2"] = np.array(
-    [(entry, entry) if isinstance(entry, int) else entry for entry in _PAIRS]
-)
-"""Each of the iBUG-68 is the mean of two mesh points (PeizhiYan/Mediapipe_2_Dlib_Landmarks)."""
 
 IBUG_RINGS = MappingProxyType(
     {

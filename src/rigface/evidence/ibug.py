@@ -6,7 +6,7 @@ and its twin 13 is not. Left and right are the subject's; iBUG counts from the s
 """
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 IBUG_FROM_MESH: tuple[tuple[int, ...], ...] = (
     # jaw line, right ear to left ear
@@ -31,11 +31,12 @@ MESH_OVAL = (
 )
 """The mesh's outline from the top of the forehead down the subject's left side and up the right."""
 
-_PAIRS = np.array([(pair[0], pair[-1]) for pair in IBUG_FROM_MESH])
+IBUG_PAIRS: Int[np.ndarray, "68 2"] = np.array([(pair[0], pair[-1]) for pair in IBUG_FROM_MESH])
+"""The same as an array: each number is the mean of its two mesh points."""
 
 
 def ibug_from_mesh(
     points: Float[np.ndarray, "*batch marks axes"],
 ) -> Float[np.ndarray, "*batch 68 axes"]:
     """The iBUG-68 of 468 or 478 mesh points, in pixels or in space."""
-    return 0.5 * (points[..., _PAIRS[:, 0], :] + points[..., _PAIRS[:, 1], :])
+    return 0.5 * (points[..., IBUG_PAIRS[:, 0], :] + points[..., IBUG_PAIRS[:, 1], :])

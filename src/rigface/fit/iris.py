@@ -32,6 +32,12 @@ class Gaze:
     left: float
     up: float
 
+    @property
+    def direction(self) -> Float[np.ndarray, "3"]:
+        """The same as a unit vector in model space."""
+        level = np.cos(self.up)
+        return np.array([np.sin(self.left) * level, np.sin(self.up), np.cos(self.left) * level])
+
 
 @dataclass(frozen=True)
 class HeadSize:
@@ -81,17 +87,8 @@ def head_size(
     """
     logs, variances = [], []
     iris = face.iris
-    for side in range(2):
-        if not np.isfinite(iris[side]).all() or not face.visible[[468, 473][side]]:
-            continue
-        look = gaze(centres[side], float(radii[side]), iris[side, 0], camera)
-        way = np.array(
-            [
-                np.sin(look.left) * np.cos(look.up),
-                np.sin(look.up),
-                np.cos(look.left) * np.cos(look.up),
-            ]
-        )
+    for side in np.flatnonzero(face.iris_seen):
+        way = gaze(centres[side], float(radii[side]), iris[side, 0], camera).direction
         towards = _towards(camera, centres[side])
         flat = float(np.hypot(way[0], way[2]) * np.hypot(towards[0], towards[2]))
         shortened = float(way[0] * towards[0] + way[2] * towards[2]) / max(flat, 1e-9)

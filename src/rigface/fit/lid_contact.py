@@ -23,7 +23,12 @@ def lid_seam(template: Template, shut: Float[np.ndarray, "skin 3"], side: str) -
 
 def lid_gap(template: Template, side: str) -> GapTerm:
     """The margins of shut lids may touch and not cross."""
-    return GapTerm(*_facing_margins(template, side), np.array([0.0, 1.0, 0.0]), 0.1 * MM, 0.02 * MM)
+    return touching(*_facing_margins(template, side))
+
+
+def touching(above: Int[np.ndarray, " pairs"], below: Int[np.ndarray, " pairs"]) -> GapTerm:
+    """Facing vertices of two margins that may touch and not cross."""
+    return GapTerm(above, below, np.array([0.0, 1.0, 0.0]), 0.1 * MM, 0.02 * MM)
 
 
 def _facing_margins(

@@ -20,6 +20,7 @@ from torch import Tensor
 from rigface.cameras import Camera
 from rigface.errors import InputError, UsageError
 from rigface.evidence.face import FaceObservation
+from rigface.evidence.ibug import IBUG_PAIRS
 from rigface.evidence.photo import Photo
 from rigface.fit.first_camera import first_camera
 from rigface.fit.iris import HeadSize, gaze, head_size
@@ -28,6 +29,7 @@ from rigface.fit.outline import outline_pairs
 from rigface.fit.parts import Head, assemble_head
 from rigface.fit.photo_result import PhotoResult, PhotoView
 from rigface.fit.registration import Registration
+from rigface.fit.result import FittedRig
 from rigface.fit.rig_pose import fitted_rig
 from rigface.fit.views import HeadSpace, View, Views, ViewsEnergy
 from rigface.models.identity import AsmIdentity
@@ -240,10 +242,8 @@ class _Fit:
         values = self.views.table.unpack(x)
         identity = values["identity"]
         registration, models = self._registration(identity)
-        head = self._head(registration, models, 1.0)
-        size = self._size(x, head)
-        head = self._head(registration, models, size.scale)
-        rig = fitted_rig(models, registration, size.scale)
+        size = self._size(x, self._head(registration, models, 1.0)[0])
+        head, rig = self._head(registration, models, size.scale)
         views = tuple(self._view(x, view, head, size) for view in range(len(self.photos)))
         reason, warnings = _judge(views, self.faces, self.photos)
         told = [photo.focal_px is not None for photo in self.photos]
@@ -281,9 +281,11 @@ class _Fit:
         x = torch.cat([torch.zeros(POSE.size, dtype=identity.dtype), face.table.pack(inner)])
         return Registration(posed, x, ()), models
 
-    def _head(self, registration: Registration, models: FitModels, scale: float) -> Head:
+    def _head(
+        self, registration: Registration, models: FitModels, scale: float
+    ) -> tuple[Head, FittedRig]:
         rig = fitted_rig(models, registration, scale)
-        return assemble_head(self.template, scale * registration.vertices, rig.skin_linear)
+        return assemble_head(self.template, scale * registration.vertices, rig.skin_linear), rig
 
     def _size(self, x: Tensor, head: Head) -> HeadSize:
         """Each photo's irises give one answer; the population's counts once."""
@@ -305,14 +307,13 @@ class _Fit:
         weights = self.views.head(x, view)[self.model.table["identity"].size :].tolist()
         names = self.template.expressions.names
         shown = {n: w for n, w in zip(names, weights, strict=True) if w > 0.01}
-        pixels, _ = self.views.project(x, view, self._weighed(rows, camera))
+        pixels = self.views.pixels(x, view, rows.corners, rows.bary)
         miss = np.linalg.norm(pixels.numpy() - rows.pixels, axis=1)
         centres, radii = _eyeballs(self.template, head)
         looks = {}
         for row, side in enumerate("RL"):
-            pixel = face.iris[row, 0]
-            if np.isfinite(pixel).all() and face.visible[[468, 473][row]]:
-                looks[side] = gaze(centres[row], float(radii[row]), pixel, camera)
+            if face.iris_seen[row]:
+                looks[side] = gaze(centres[row], float(radii[row]), face.iris[row, 0], camera)
         forward = -(camera.rotation @ torch.tensor([0.0, 0.0, 1.0], dtype=torch.float64))
         return PhotoView(
             photo=self.photos[view],
@@ -366,8 +367,6 @@ class LandmarkRows:
 
 def _landmarks(embedding: LandmarkEmbedding, face: FaceObservation) -> LandmarkRows:
     """Visible mesh points, or the user's 68 without the jaw, whose outline is no fixed place."""
-    from rigface.evidence.face_mesh import IBUG_PAIRS
-
     skin = len(embedding.face)
     if face.given_ibug68 is None:
         kept = np.flatnonzero(face.visible[:skin] & np.isfinite(face.landmarks[:skin]).all(axis=1))
@@ -375,7 +374,7 @@ def _landmarks(embedding: LandmarkEmbedding, face: FaceObservation) -> LandmarkR
         return LandmarkRows(
             corners, bary, face.landmarks[kept], face.sigma[kept], embedding.sigma[kept]
         )
-    pairs = np.asarray(IBUG_PAIRS)[17:]
+    pairs = IBUG_PAIRS[17:]
     corners = embedding.faces[embedding.face[pairs]].reshape(len(pairs), -1)
     bary = 0.5 * embedding.bary[pairs].reshape(len(pairs), -1)
     sigma = embedding.sigma[pairs].mean(axis=1)

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from rigface.fit.eyeballs import Ball, clearance, lift_off, place_eyeballs
 from rigface.fit.free_form import FreeForm, register_free_form
-from rigface.fit.lid_contact import lid_gap, lid_seam, lining_seam
+from rigface.fit.lid_contact import lid_gap, lid_seam, lining_seam, touching
 from rigface.fit.lids import BLINKS, closed_rest
 from rigface.fit.matching import Matcher, MatchRule
 from rigface.fit.shut_eyes import shut_eyes
@@ -42,7 +42,7 @@ from rigface.terms.term import OneSidedTerm, VertexTerm
 from rigface.terms.vertex_targets import VertexTargetTerm
 
 MM = 1e-3
-BLINK = ("eyeBlinkLeft", "eyeBlinkRight")
+BLINK = tuple(BLINKS.values())
 POSE_NAMES = tuple(POSE.slices)
 TAU = ("rotation", "translation", "log_scale")
 BINDING = ("zeta",)
@@ -443,8 +443,7 @@ def _gap(template: Template, above: str, below: str) -> GapTerm:
     upper = np.concatenate([loops[0][1:-1], loops[0][back][1:-1]])
     lower = np.concatenate([loops[1][nearest][1:-1], loops[1][1:-1]])
     apart = upper != lower
-    up = np.array([0.0, 1.0, 0.0])
-    return GapTerm(upper[apart], lower[apart], up, 0.1 * MM, 0.02 * MM)
+    return touching(upper[apart], lower[apart])
 
 
 def _eased(term: OneSidedTerm, attempt: int) -> OneSidedTerm:

@@ -52,6 +52,15 @@ class HeadSpace(Protocol):
         """Points on the skin and their derivative."""
         ...
 
+    def places(
+        self,
+        x: Float[Tensor, " params"],
+        corners: Int[np.ndarray, "points corners"],
+        bary: Float[np.ndarray, "points corners"],
+    ) -> Float[Tensor, "points 3"]:
+        """The same points alone."""
+        ...
+
 
 @dataclass(frozen=True)
 class View:
@@ -99,6 +108,16 @@ class Views:
         """cam_from_model of one view."""
         start, rotation, offset, focal, _ = self._pose(x, view)
         return start.moved(rotation, offset - rotation @ self._centre).focused(focal)
+
+    def pixels(
+        self,
+        x: Float[Tensor, " params"],
+        view: int,
+        corners: Int[np.ndarray, "points corners"],
+        bary: Float[np.ndarray, "points corners"],
+    ) -> Float[Tensor, "points 2"]:
+        """Pixels of points on the skin in one view."""
+        return self.camera(x, view).project(self.model.places(self.head(x, view), corners, bary))[0]
 
     def project(
         self, x: Float[Tensor, " params"], view: int, points: ImagePoints
@@ -163,7 +182,7 @@ class ViewsEnergy:
         total = sum(term.energy(x.numpy()) for term in self.parameter_terms)
         for view, terms in enumerate(self.pictures):
             for term in terms:
-                total += term.energy(self.views.project(x, view, term)[0])
+                total += term.energy(self.views.pixels(x, view, term.corners, term.bary))
         return total
 
     def quadratic(

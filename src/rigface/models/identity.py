@@ -127,18 +127,38 @@ class AsmIdentity:
         """Points on the skin, given as vertices and their weights, and their derivative."""
         with torch.no_grad():
             transforms, motion = self._moving_transforms(x)
-            ids = torch.from_numpy(np.ascontiguousarray(corners))
-            share = torch.from_numpy(np.ascontiguousarray(bary)).to(x)
-            weights = self.weights[ids] * share[..., None]
-            shapes = self.shapes[ids]
-            rest = self.asm.template[ids] + shapes @ self._expression(x)
-            homogeneous = torch.cat([rest, torch.ones_like(rest[..., :1])], dim=-1)
-            factors = (weights.transpose(1, 2) @ homogeneous).flatten(1)
+            weights, shapes, factors = self._factors(x, corners, bary)
             places = factors @ transforms.transpose(1, 2).reshape(-1, 3)
             moved = factors @ motion.permute(1, 3, 2, 0).reshape(factors.shape[1], -1)
             linear = (weights @ transforms[:, :, :3].flatten(1)).unflatten(-1, (3, 3))
             shaped = (linear @ shapes).sum(dim=1)
             return places, torch.cat([moved.unflatten(1, (3, -1)), shaped], dim=-1)
+
+    def places(
+        self,
+        x: Float[Tensor, " params"],
+        corners: Int[np.ndarray, "points corners"],
+        bary: Float[np.ndarray, "points corners"],
+    ) -> Float[Tensor, "points 3"]:
+        """The points of `points` alone."""
+        with torch.no_grad():
+            _, _, factors = self._factors(x, corners, bary)
+            return factors @ self._transforms(x).transpose(1, 2).reshape(-1, 3)
+
+    def _factors(
+        self, x: Tensor, corners: Int[np.ndarray, "points n"], bary: Float[np.ndarray, "points n"]
+    ) -> tuple[
+        Float[Tensor, "points n bones"],
+        Float[Tensor, "points n 3 shapes"],
+        Float[Tensor, "points f"],
+    ]:
+        """Weights and expression shapes at the corners, and F of the points."""
+        ids = torch.from_numpy(np.ascontiguousarray(corners))
+        share = torch.from_numpy(np.ascontiguousarray(bary)).to(x)
+        weights, shapes = self.weights[ids] * share[..., None], self.shapes[ids]
+        rest = self.asm.template[ids] + shapes @ self._expression(x)
+        homogeneous = torch.cat([rest, torch.ones_like(rest[..., :1])], dim=-1)
+        return weights, shapes, (weights.transpose(1, 2) @ homogeneous).flatten(1)
 
     def _expression(self, x: Tensor) -> Float[Tensor, "*batch expressions"]:
         return x[..., self.modes.shape[0] :]

@@ -73,6 +73,16 @@ class LinearModel:
         rest = torch.einsum("pcd,pc->pd", self.mean[ids], share)
         return rest + motion @ x.to(self.mean), motion
 
+    def places(
+        self,
+        x: Float[Tensor, " params"],
+        corners: Int[np.ndarray, "points corners"],
+        bary: Float[np.ndarray, "points corners"],
+    ) -> Float[Tensor, "points 3"]:
+        """The points of `points` alone."""
+        share = torch.from_numpy(np.ascontiguousarray(bary)).to(self.mean)
+        return torch.einsum("pcd,pc->pd", self.vertices(x)[torch.from_numpy(corners)], share)
+
     def vertices(self, x: Float[Tensor, "*batch params"]) -> Float[Tensor, "*batch verts 3"]:
         """Vertices in model space."""
         return self.mean + torch.tensordot(x.to(self.mean), self.basis, dims=1)

@@ -1,6 +1,7 @@
 """Pictures to judge a photo fit by: landmarks and mesh in the photo, and how sure the shape is."""
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -72,13 +73,7 @@ def _crop(result: PhotoResult, view: int) -> tuple[UInt8[np.ndarray, "side side 
     width = box[2] - box[0]
     camera = shown.camera.cropped(box[0], box[1], (width, box[3] - box[1])).scaled(SIDE / width)
     resized = picture.resize((SIDE, SIDE), Image.Resampling.LANCZOS)
-    return np.asarray(resized), _with_size(camera)
-
-
-def _with_size(camera: Camera) -> Camera:
-    from dataclasses import replace
-
-    return replace(camera, size=(SIDE, SIDE))
+    return np.asarray(resized), replace(camera, size=(SIDE, SIDE))
 
 
 def _landmarks(result: PhotoResult, view: int, crop: np.ndarray, camera: Camera) -> Image.Image:

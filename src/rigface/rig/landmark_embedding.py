@@ -18,12 +18,13 @@ from jaxtyping import Bool, Float, Int
 from safetensors.numpy import load_file
 
 from rigface.cameras import Camera
+from rigface.evidence.face_mesh import LEFT_IRIS, RIGHT_IRIS
 from rigface.evidence.ibug import IBUG_FROM_MESH, MESH_OVAL, ibug_from_mesh
 from rigface.geometry.mesh import vertex_normals
 from rigface.geometry.surface import Surface
 
 SKIN_COUNT, COUNT = 468, 478
-IRIS_CENTRES = (468, 473)
+IRIS_CENTRES = (RIGHT_IRIS, LEFT_IRIS)
 """The subject's right and left eye; each is followed by four points of the rim."""
 JAW_COUNT = 17
 _LIFT = 1.5e-3
