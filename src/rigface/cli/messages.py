@@ -2,6 +2,9 @@
 
 import json
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from rigface.errors import InputError, MissingExtraError, OutputError, RigfaceError, UsageError
 
@@ -33,6 +36,30 @@ def report_unexpected(error: Exception, as_json: bool = False) -> int:
         "in the environment to see where it happened, and report that text."
     )
     return _report("internal error", message, EXIT_UNEXPECTED, as_json)
+
+
+def conclude(
+    out: Path,
+    describe: Callable[[dict[str, Any]], list[str]],
+    as_json: bool = False,
+    quiet: bool = False,
+) -> int:
+    """The end of a fit: result.json, or what it says in a few lines and where to look; the exit
+    code. `describe` gives the lines that belong to one kind of evidence."""
+    text = (out / "result.json").read_text(encoding="utf-8")
+    summary = json.loads(text)
+    if as_json:
+        sys.stdout.write(text)
+    elif not quiet:
+        lines = [*describe(summary), *(f"warning: {text}" for text in summary["warnings"])]
+        written = (("face.glb", "rigged head"), ("report.html", "open this to look"))
+        lines += [f"{out / name}  {what}" for name, what in written if (out / name).is_file()]
+        print("\n".join(lines))
+    if summary["ok"]:
+        return EXIT_GOOD
+    reason = summary.get("reason") or "see the warnings in result.json"
+    print(f"rigface: the fit failed its own quality gate\n  {reason}", file=sys.stderr)
+    return EXIT_QUALITY_GATE
 
 
 def _report(title: str, message: str, exit_code: int, as_json: bool) -> int:

@@ -1,6 +1,5 @@
 """`rigface photo IMG [IMG ...] -o DIR`: photos of one person become a rigged, textured face."""
 
-import json as json_format
 import sys
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -9,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
-from rigface.cli.messages import EXIT_GOOD, EXIT_QUALITY_GATE
+from rigface.cli.messages import conclude
 from rigface.cli.scan import Formats
 from rigface.errors import InputError, UsageError
 from rigface.progress import Progress, open_progress
@@ -127,32 +126,15 @@ class PhotoCommand:
             write_photo_outputs(
                 result, dressed, out, rig=self.rig, save=self.save, lod=self.lod, progress=progress
             )
-        text = (out / "result.json").read_text(encoding="utf-8")
-        summary = json_format.loads(text)
-        if self.json:
-            sys.stdout.write(text)
-        elif not self.quiet:
-            print(describe(summary, out))
-        if summary["ok"]:
-            return EXIT_GOOD
-        reason = summary.get("reason") or "see the warnings in result.json"
-        print(f"rigface: the fit failed its own quality gate\n  {reason}", file=sys.stderr)
-        return EXIT_QUALITY_GATE
+        return conclude(out, describe, as_json=self.json, quiet=self.quiet)
 
 
-def describe(summary: dict[str, Any], out: Path) -> str:
-    """The few lines at the end: how good the fit is and where to look."""
+def describe(summary: dict[str, Any]) -> list[str]:
+    """How good the fit is."""
     metrics, scale = summary["metrics"], summary["scale"]
     spread = 196 * scale["relative_sigma"]
-    lines = [
+    return [
         f"landmarks: {metrics['reprojection_percent']:.1f} % of the eye distance from the fit "
         f"(median); shape known to {metrics['shape_sigma_mm']:.1f} mm",
         f"size of the head: by the {scale['how']}, good to {spread:.0f} % (95 %)",
-        *(f"warning: {text}" for text in summary["warnings"]),
-        *(
-            f"{out / name}  {what}"
-            for name, what in (("face.glb", "rigged head"), ("report.html", "open this to look"))
-            if (out / name).is_file()
-        ),
     ]
-    return "\n".join(lines)

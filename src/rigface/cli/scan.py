@@ -1,6 +1,5 @@
 """`rigface scan SCAN -o DIR`: a mesh or a point cloud of a head becomes a rigged face."""
 
-import json as json_format
 import sys
 from contextlib import closing
 from dataclasses import dataclass
@@ -9,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
-from rigface.cli.messages import EXIT_GOOD, EXIT_QUALITY_GATE
+from rigface.cli.messages import conclude
 from rigface.errors import UsageError
 from rigface.progress import open_progress
 
@@ -97,17 +96,11 @@ class ScanCommand:
             result = fit_scan(scan, config, landmarks=landmarks, progress=progress)
             with progress.stage("write"):
                 write_outputs(result, self.out, rig=self.rig, save=self.save, progress=progress)
-        text = (self.out / "result.json").read_text(encoding="utf-8")
-        summary = json_format.loads(text)
-        if self.json:
-            sys.stdout.write(text)
-        elif not self.quiet:
-            print(describe(summary, self.out))
-        return _verdict(summary)
+        return conclude(self.out, describe, as_json=self.json, quiet=self.quiet)
 
 
-def describe(summary: dict[str, Any], out: Path) -> str:
-    """The few lines at the end: how good the fit is and where to look."""
+def describe(summary: dict[str, Any]) -> list[str]:
+    """How good the fit is."""
     metrics, unit = summary["metrics"], summary["unit"]
     figures = ", ".join(
         f"{name} {metrics[key]:{style}}"
@@ -118,23 +111,8 @@ def describe(summary: dict[str, Any], out: Path) -> str:
         )
         if metrics[key] is not None
     )
-    lines = [
+    return [
         f"error of the fit in mm: {figures}",
         f"unit of the scan: {unit['name']} ({unit['how']})",
         *(f"note: {text}" for text in summary.get("input", {}).get("notes", ())),
-        *(f"warning: {text}" for text in summary["warnings"]),
-        *(
-            f"{out / name}  {what}"
-            for name, what in (("face.glb", "rigged head"), ("report.html", "open this to look"))
-            if (out / name).is_file()
-        ),
     ]
-    return "\n".join(lines)
-
-
-def _verdict(summary: dict[str, Any]) -> int:
-    if summary["ok"]:
-        return EXIT_GOOD
-    reason = summary.get("reason") or "see the warnings in result.json"
-    print(f"rigface: the fit failed its own quality gate\n  {reason}", file=sys.stderr)
-    return EXIT_QUALITY_GATE

@@ -19,6 +19,24 @@ _TEXT = {"type": "string"}
 _COUNT = {"type": ["integer", "null"]}
 _ERRORS = {name: _NUMBER for name in ("mean_mm", "median_mm", "rms_mm", "p95_mm", "coverage")}
 
+_VERDICT: dict[str, Any] = {
+    "ok": {"type": "boolean"},
+    "reason": {"type": ["string", "null"]},
+    "rigface": _TEXT,
+}
+_RUN: dict[str, Any] = {
+    "export": {
+        "type": "object",
+        "required": ["pruning_mm"],
+        "properties": {"pruning_mm": _NUMBER},
+    },
+    "seconds": {"type": "object", "additionalProperties": {"type": "number"}},
+    "warnings": {"type": "array", "items": _TEXT},
+    "seed": {"type": "integer"},
+    "versions": {"type": "object", "additionalProperties": _TEXT},
+}
+"""What every kind of run has, at the top and at the end."""
+
 SCHEMA: dict[str, Any] = {
     "$schema": "https://json-schema.org/draft/2020-12/schema",
     "title": "rigface result.json",
@@ -28,9 +46,7 @@ SCHEMA: dict[str, Any] = {
         "quality", "export", "seconds", "warnings", "seed", "versions",
     ],
     "properties": {
-        "ok": {"type": "boolean"},
-        "reason": {"type": ["string", "null"]},
-        "rigface": _TEXT,
+        **_VERDICT,
         "input": {
             "type": "object",
             "required": ["path"],
@@ -63,15 +79,7 @@ SCHEMA: dict[str, Any] = {
                 "lip_teeth": _COUNT,
             },
         },
-        "export": {
-            "type": "object",
-            "required": ["pruning_mm"],
-            "properties": {"pruning_mm": _NUMBER},
-        },
-        "seconds": {"type": "object", "additionalProperties": {"type": "number"}},
-        "warnings": {"type": "array", "items": _TEXT},
-        "seed": {"type": "integer"},
-        "versions": {"type": "object", "additionalProperties": _TEXT},
+        **_RUN,
     },
 }  # fmt: skip
 """JSON Schema of the file. More fields may be present; null is a number that was not measured."""
@@ -85,9 +93,7 @@ PHOTO_SCHEMA: dict[str, Any] = {
         "focal", "views", "quality", "export", "seconds", "warnings", "seed", "versions",
     ],
     "properties": {
-        "ok": {"type": "boolean"},
-        "reason": {"type": ["string", "null"]},
-        "rigface": _TEXT,
+        **_VERDICT,
         "input": {"type": "object", "required": ["images"]},
         "recipe": _TEXT,
         "model": _TEXT,
@@ -113,15 +119,7 @@ PHOTO_SCHEMA: dict[str, Any] = {
         "focal": {"type": "object", "required": ["how", "px"], "properties": {"how": _TEXT}},
         "views": {"type": "array", "items": {"type": "object", "required": ["image"]}},
         "quality": {"type": "object"},
-        "export": {
-            "type": "object",
-            "required": ["pruning_mm"],
-            "properties": {"pruning_mm": _NUMBER},
-        },
-        "seconds": {"type": "object", "additionalProperties": {"type": "number"}},
-        "warnings": {"type": "array", "items": _TEXT},
-        "seed": {"type": "integer"},
-        "versions": {"type": "object", "additionalProperties": _TEXT},
+        **_RUN,
     },
 }  # fmt: skip
 """The same for `rigface photo`."""
