@@ -12,7 +12,14 @@ from jaxtyping import Float
 from rigface.errors import InputError
 from rigface.evidence.face_mesh import MESH_COUNT
 from rigface.evidence.landmarks import IBUG_COUNT
-from rigface.io.point_files import decode_text, parse_npy, read_content, to_number
+from rigface.io.point_files import (
+    decode_text,
+    parse_npy,
+    read_content,
+    require_finite,
+    table_lines,
+    to_number,
+)
 
 _KEYS = ("landmarks", "points")
 
@@ -45,12 +52,11 @@ def read_face_points(path: str | Path) -> Float[np.ndarray, "points columns"]:
             f"{path} holds {len(points)} landmarks; expected {IBUG_COUNT} (iBUG) or {MESH_COUNT} "
             "(MediaPipe face mesh with irises), in their usual order."
         )
-    bad = np.flatnonzero(~np.isfinite(points).all(axis=1))
-    if len(bad):
-        raise InputError(
-            f"{path} has {len(bad)} landmarks with NaN or infinite coordinates, the first is "
-            f"number {bad[0]} (counting from 0). All {len(points)} are needed."
-        )
+    require_finite(
+        path,
+        points,
+        f"All {len(points)} are needed.",
+    )
     if np.abs(points[:, :2]).max() <= 2.0:
         raise InputError(
             f"{path} holds coordinates up to {np.abs(points[:, :2]).max():.3g}: fractions of the "
@@ -62,10 +68,7 @@ def read_face_points(path: str | Path) -> Float[np.ndarray, "points columns"]:
 def _read_table(path: Path, content: bytes) -> np.ndarray:
     """Lines of `x y` or `x y z`; blanks, tabs, commas or semicolons between them."""
     rows: list[list[float]] = []
-    for number, line in enumerate(decode_text(path, content).splitlines(), start=1):
-        cells = re.split(r"[\s,;]+", line.strip(" \t,;"))
-        if cells == [""] or line.lstrip().startswith(("#", "//")):
-            continue
+    for number, line, cells in table_lines(path, content):
         values = [to_number(cell) for cell in cells]
         numeric = [value for value in values if value is not None]
         if not rows and not numeric:

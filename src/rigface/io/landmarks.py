@@ -15,7 +15,14 @@ from rigface.evidence.landmarks import (
     Landmarks,
     ibug_index,
 )
-from rigface.io.point_files import decode_text, parse_npy, read_content, to_number
+from rigface.io.point_files import (
+    decode_text,
+    parse_npy,
+    read_content,
+    require_finite,
+    table_lines,
+    to_number,
+)
 
 MIN_LANDMARKS = 3
 """Fewer points do not fix a pose."""
@@ -49,13 +56,11 @@ def load_landmarks(path: str | Path) -> Landmarks:
             f"{path} holds landmarks of shape {points.shape}; expected (68, 3), (51, 3), or named "
             "points with x y z. Flat image landmarks cannot be used on a scan."
         )
-    bad = np.flatnonzero(~np.isfinite(points).all(axis=1))
-    if len(bad):
-        raise InputError(
-            f"{path} has {len(bad)} landmarks with NaN or infinite coordinates, the first is "
-            f"number {bad[0]} (counting from 0). Leave points out that could not be placed, and "
-            "name the others."
-        )
+    require_finite(
+        path,
+        points,
+        "Leave points out that could not be placed, and name the others.",
+    )
     ibug = _by_order(path, len(points)) if names is None else _by_name(path, names)
     if len(points) < MIN_LANDMARKS:
         raise InputError(
@@ -100,10 +105,7 @@ def _read_table(path: Path, content: bytes) -> _Rows:
     """Lines of `x y z` or `name x y z`; blanks, tabs, commas or semicolons between them."""
     names: list[str] = []
     points: list[list[float]] = []
-    for number, line in enumerate(decode_text(path, content).splitlines(), start=1):
-        cells = re.split(r"[\s,;]+", line.strip(" \t,;"))
-        if cells == [""] or line.lstrip().startswith(("#", "//")):
-            continue
+    for number, line, cells in table_lines(path, content):
         values = [to_number(cell) for cell in cells]
         numeric = [value for value in values if value is not None]
         if not points and not numeric:

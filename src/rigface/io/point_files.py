@@ -1,10 +1,13 @@
 """What the readers of small point files share: content, text, numpy arrays, numbers."""
 
 import math
+import re
+from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 from numpy.lib import format as npy
 
 from rigface.errors import InputError
@@ -60,6 +63,27 @@ def decode_text(path: Path, content: bytes) -> str:
             f"{path} is no text file. Expected lines of 'x y z' or 'name x y z'."
         ) from error
     return text
+
+
+def table_lines(path: Path, content: bytes) -> Iterator[tuple[int, str, list[str]]]:
+    """Number (from 1), text and cells of the lines that are neither empty nor a comment.
+
+    Blanks, tabs, commas or semicolons stand between cells.
+    """
+    for number, line in enumerate(decode_text(path, content).splitlines(), start=1):
+        cells = re.split(r"[\s,;]+", line.strip(" \t,;"))
+        if cells != [""] and not line.lstrip().startswith(("#", "//")):
+            yield number, line, cells
+
+
+def require_finite(path: Path, points: Float[np.ndarray, "points axes"], advice: str) -> None:
+    """Raise InputError where a point has NaN or infinite coordinates."""
+    bad = np.flatnonzero(~np.isfinite(points).all(axis=1))
+    if len(bad):
+        raise InputError(
+            f"{path} has {len(bad)} landmarks with NaN or infinite coordinates, the first is "
+            f"number {bad[0]} (counting from 0). {advice}"
+        )
 
 
 def to_number(text: str) -> float | None:

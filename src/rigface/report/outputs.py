@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from jaxtyping import Float
 from safetensors.numpy import save_file
 from torch import Tensor
 
@@ -24,6 +26,7 @@ from rigface.report.data import ReportData, ScanLayer
 from rigface.report.page import write_report
 from rigface.report.result_json import package_versions, write_result
 from rigface.rig.subdivision import subdivide
+from rigface.rig.template import Template
 
 CREDITS = {
     "LeePerrySmith": "Scan: Lee Perry-Smith head by Infinite-Realities, CC BY 3.0",
@@ -130,30 +133,35 @@ def save_model_params(
 
 def _save_fit(path: Path, result: ScanResult, lod: int) -> None:
     """Fitted skin and eyeballs in the scan's own frame and unit."""
-    vertices, faces = _geometry(result, lod)
-    balls = [result.template.parts[f"eyeball.{side}"] for side in "LR"]
-    shift = len(vertices) - len(result.template.mesh.vertices)
-    skin = result.template.parts["skin"]
-    stop = max(ball.vertices.stop for ball in balls) + shift
-    count = (skin.faces.stop - skin.faces.start) * 4**lod
-    count += sum(ball.faces.stop - ball.faces.start for ball in balls)
-    placed = result.scan_from_model.apply(vertices[:stop])
-    save_ply(path, Mesh(placed, faces[:count]), comment="rigface fit, in the scan's frame and unit")
+    shown = skin_and_eyeballs(result.template, result.head.vertices, lod)
+    placed = replace(shown, vertices=result.scan_from_model.apply(shown.vertices))
+    save_ply(path, placed, comment="rigface fit, in the scan's frame and unit")
 
 
 def _save_mesh(path: Path, result: ScanResult, lod: int) -> None:
-    vertices, faces = _geometry(result, lod)
+    vertices, faces = _geometry(result.template, result.head.vertices, lod)
     mesh = Mesh(vertices, faces)
     if lod == 0:
         mesh = Mesh(vertices, faces, result.template.mesh.uv, result.template.mesh.uv_faces)
     (save_obj if path.suffix == ".obj" else save_ply)(path, mesh)
 
 
-def _geometry(result: ScanResult, lod: int) -> tuple[np.ndarray, np.ndarray]:
-    vertices = refined(result.template, result.head.vertices, lod)
-    faces, skin = result.template.mesh.faces, result.template.parts["skin"]
+def skin_and_eyeballs(template: Template, head: Float[np.ndarray, "verts 3"], lod: int = 0) -> Mesh:
+    """What is seen of a head from outside: the parts that stand first in the template."""
+    vertices, faces = _geometry(template, head, lod)
+    balls = [template.parts[f"eyeball.{side}"] for side in "LR"]
+    skin = template.parts["skin"]
+    stop = max(ball.vertices.stop for ball in balls) + len(vertices) - len(head)
+    count = (skin.faces.stop - skin.faces.start) * 4**lod
+    count += sum(ball.faces.stop - ball.faces.start for ball in balls)
+    return Mesh(vertices[:stop], faces[:count])
+
+
+def _geometry(template: Template, head: np.ndarray, lod: int) -> tuple[np.ndarray, np.ndarray]:
+    vertices = refined(template, head, lod)
+    faces, skin = template.mesh.faces, template.parts["skin"]
     if lod:
         _, fine = subdivide(faces[skin.faces], lod, skin.vertices.stop)
-        shift = len(vertices) - len(result.template.mesh.vertices)
+        shift = len(vertices) - len(head)
         faces = np.concatenate([fine, faces[skin.faces.stop :] + shift])
     return vertices, faces

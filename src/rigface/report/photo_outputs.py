@@ -23,7 +23,7 @@ from rigface.metrics.mesh_quality import mesh_quality
 from rigface.metrics.outer import outer_surface
 from rigface.progress import NullProgress, Progress
 from rigface.report.data import Picture, ReportData
-from rigface.report.outputs import save_model_params
+from rigface.report.outputs import save_model_params, skin_and_eyeballs
 from rigface.report.page import write_report
 from rigface.report.photo_pictures import embedded_landmarks, overlay, png, uncertainty
 from rigface.report.result_json import PHOTO_SCHEMA, package_versions, write_result
@@ -62,8 +62,14 @@ def write_photo_outputs(
             if kind in save:
                 writer(folder / f"face.{kind}", mesh)
         comment = "rigface, model space: metres, +Y up, +Z out of the face"
-        save_ply(folder / "fit.ply", _skin_and_eyes(result, result.fitted), comment=comment)
-        save_ply(folder / "neutral.ply", _skin_and_eyes(result, result.neutral), comment=comment)
+        save_ply(
+            folder / "fit.ply", skin_and_eyeballs(result.template, result.fitted), comment=comment
+        )
+        save_ply(
+            folder / "neutral.ply",
+            skin_and_eyeballs(result.template, result.neutral),
+            comment=comment,
+        )
         for name, picture in zip(_numbered("overlay", len(overlays)), overlays, strict=True):
             (folder / name).write_bytes(png(picture))
         if dressed is not None:
@@ -233,12 +239,6 @@ def _numbered(stem: str, count: int) -> list[str]:
 def _mesh(result: PhotoResult, vertices: np.ndarray) -> Mesh:
     mesh = result.template.mesh
     return Mesh(vertices, mesh.faces, mesh.uv, mesh.uv_faces)
-
-
-def _skin_and_eyes(result: PhotoResult, vertices: np.ndarray) -> Mesh:
-    parts = [result.template.parts[name] for name in ("skin", "eyeball.L", "eyeball.R")]
-    faces = np.concatenate([result.template.mesh.faces[part.faces] for part in parts])
-    return Mesh(vertices[: int(faces.max()) + 1], faces)
 
 
 def _write_json(path: Path, content: Mapping[str, Any]) -> None:
