@@ -1,7 +1,9 @@
-"""`python -m tools.figures`: the picture of the README and that of docs/registration.md."""
+"""`python -m tools.figures`: pictures of the README, docs/registration.md and docs/photos.md."""
 
 from pathlib import Path
 
-from .hero import draw
+from . import hero, photo
 
-draw(Path(__file__).parents[2] / "docs" / "figures")
+FOLDER = Path(__file__).parents[2] / "docs" / "figures"
+hero.draw(FOLDER)
+photo.draw(FOLDER)
