@@ -12,8 +12,10 @@ def interpolate(
     bary: Float[Tensor, "pixels 3"],
 ) -> Float[Tensor, "pixels channels"]:
     """Attributes of vertices at points on faces."""
-    corners = attributes[faces[face]]
-    return (corners * bary[..., None].to(corners)).sum(dim=-2)
+    # Three products: a sum over so short an axis takes several times as long.
+    a, b, c = attributes[faces].index_select(0, face).unbind(dim=-2)
+    u, v, w = bary[..., None].to(a).unbind(dim=-2)
+    return a * u + b * v + c * w
 
 
 def smooth_normals(
