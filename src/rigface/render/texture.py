@@ -344,4 +344,6 @@ def _finish(
     picture = fill_gutters(layout.picture(colour), layout.covered())
     shares = layout.picture(torch.stack([own[1], second], dim=1))
     lighting = np.stack([light.harmonics.numpy() for light in lights]) if lights else None
-    return FaceTexture(srgb_codes(picture.numpy()), shares[..., 0].numpy(), shares[..., 1].numpy(), lighting)
+    return FaceTexture(
+        srgb_codes(picture.numpy()), shares[..., 0].numpy(), shares[..., 1].numpy(), lighting
+    )
