@@ -14,7 +14,7 @@ import tyro
 from rigface.cli.bench import BenchCommand
 from rigface.cli.messages import EXIT_INTERRUPTED, EXIT_UNEXPECTED, report_error, report_unexpected
 from rigface.cli.photo import PhotoCommand
-from rigface.cli.process import leave
+from rigface.cli.process import leave, reuse_freed_memory
 from rigface.cli.scan import ScanCommand
 from rigface.cli.train import TrainCommand
 from rigface.cli.view import ViewCommand
@@ -69,6 +69,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def shell() -> NoReturn:
     """The program `rigface`."""
+    reuse_freed_memory()
     leave(main())
 
 

@@ -1,11 +1,15 @@
-"""A command as a process of its own: how it imports, and how it ends."""
+"""A command as a process of its own: its memory, its imports, its end."""
 
+import ctypes
 import gc
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import NoReturn
+
+_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+"""Of glibc's malloc.h."""
 
 
 @contextmanager
@@ -22,6 +26,19 @@ def importing() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def reuse_freed_memory() -> None:
+    """Tell glibc to keep large blocks that are freed for the next one of that size.
+
+    By itself it hands each back to the system, which clears every page of the next one again:
+    nearly half of all page faults of `rigface photo`.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # another C library
+            libc = ctypes.CDLL(None)
+            libc.mallopt(_M_MMAP_MAX, 0)
+            libc.mallopt(_M_TRIM_THRESHOLD, 1 << 30)
 
 
 def leave(code: int) -> NoReturn:
