@@ -1,8 +1,10 @@
-"""Values of vertices at points on faces, and smooth normals. Differentiable."""
+"""Values of vertices at points on faces, those points, and smooth normals. Differentiable."""
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
+
+from rigface.cameras import Camera
 
 
 def interpolate(
@@ -26,3 +28,23 @@ def smooth_normals(
     for corner in range(3):
         total = total.index_add(-2, faces[:, corner], cross)
     return torch.nn.functional.normalize(total, dim=-1, eps=1e-30)
+
+
+def barycentrics(
+    vertices: Float[Tensor, "verts 3"],
+    faces: Int[Tensor, "faces 3"],
+    camera: Camera,
+    face: Int[Tensor, " pixels"],
+    pixels: Float[Tensor, "pixels 2"],
+) -> Float[Tensor, "pixels 3"]:
+    """Perspective-correct coordinates of the points of given faces that are seen at given pixels.
+
+    Differentiable with respect to the vertices: the inside part of a picture's derivative, whose
+    other part are the contours (`render.silhouette`).
+    """
+    a, b, c = camera.to_camera(vertices)[faces[face]].unbind(dim=1)
+    flat = (pixels - camera.centre) / camera.focal
+    ray = torch.nn.functional.pad(flat, (0, 1), value=1.0)
+    pairs = ((b, c), (c, a), (a, b))
+    weights = torch.stack([(ray * torch.linalg.cross(*pair)).sum(dim=-1) for pair in pairs], dim=-1)
+    return weights / weights.sum(dim=-1, keepdim=True)
