@@ -71,7 +71,8 @@ def contour(view: Camera) -> ImageContour:
 def test_a_mask_gives_its_circle():
     y, x = np.mgrid[:100, :100] + 0.5
     away = np.hypot(x - 40, y - 55)
-    mask = np.round(255 * (30.5 - away).clip(0, 1)).astype(np.uint8)
+    # 200, which counts as the outline, at a radius of 30 cells, and a soft edge
+    mask = np.round((200 + 64 * (30 - away)).clip(0, 255)).astype(np.uint8)
     found = person_contour(FaceMasks((10, 20, 210, 220), mask > 127, mask), strip=20.0)
     offset = found.pixels - np.array([10 + 2 * 40, 20 + 2 * 55])
     np.testing.assert_allclose(np.linalg.norm(offset, axis=1), 60.0, atol=0.2)

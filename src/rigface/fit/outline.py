@@ -62,13 +62,15 @@ def contour_points(
     face, neck = (template.regions[name][part.vertices] for name in ("face", "neck"))
     edge, behind = samples.edge.numpy(), samples.behind.numpy()
     kept = face[edge].all(axis=1)
-    kept &= (behind < 0) | neck[faces[behind]].all(axis=1)
+    occluding = behind >= 0
+    kept &= ~occluding | neck[faces[behind]].all(axis=1)
     share = samples.share.numpy()[kept]
     return SkinContour(
         corners=edge[kept],
         bary=np.column_stack([1 - share, share]),
         pixels=samples.pixels.numpy()[kept],
         normals=samples.normals.numpy()[kept],
+        occluding=occluding[kept],
         length=samples.length.numpy()[kept],
     )
 
@@ -80,7 +82,8 @@ def edge_vertices(
     within: float = PAPER_ANGLE,
 ) -> SkinContour:
     """Eq. 13 as printed, with its erratum: visible face vertices whose normal makes less than
-    `within` (radians) with the plane across the view ray. Each stands for one pixel."""
+    `within` (radians) with the plane across the view ray. Each stands for one pixel, and none is
+    known to lie before the neck."""
     part = template.parts["skin"]
     faces = template.mesh.faces[part.faces]
     normals = vertex_normals(skin, faces)
@@ -99,4 +102,11 @@ def edge_vertices(
     across = np.einsum("pcd,pd->pc", slope, normals[kept])
     across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-300)
     pixels = camera.to(torch.float64).project(local)[0].numpy()
-    return SkinContour(kept[:, None], np.ones((len(kept), 1)), pixels, across, np.ones(len(kept)))
+    return SkinContour(
+        corners=kept[:, None],
+        bary=np.ones((len(kept), 1)),
+        pixels=pixels,
+        normals=across,
+        occluding=np.zeros(len(kept), dtype=bool),
+        length=np.ones(len(kept)),
+    )

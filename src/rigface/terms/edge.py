@@ -2,10 +2,11 @@
 
     E = sum over contour points p of rho(|n . (projection(p) - q)|^2 / sigma^2) / 2
 
-with q the point of the picture's contour nearest to p and n its normal: the chamfer distance with
-its pairs frozen, so that `ImagePoints` is the term. A point may slide along the contour. A pair
-must lie within reach and face the same way, or there is none: where hair, clothes or a hand
-continue the person the picture has no contour to offer.
+with q the point of the picture's contour nearest to p and n its normal: the chamfer distance from
+the head to the picture with its pairs frozen, so that `ImagePoints` is the term. A point may slide
+along the contour. A pair must lie within reach and face the same way, or there is none: where hair,
+clothes or a hand continue the person the picture has no contour to offer. The way back, from each
+point of the picture to the head, adds pairs for what the head does not have, and is left out.
 """
 
 import math
@@ -29,13 +30,8 @@ class ImageContour:
     pixels: Float[np.ndarray, "points 2"]
     normals: Float[np.ndarray, "points 2"]
     """Unit, away from the face."""
-
-    def joined(self, other: "ImageContour") -> "ImageContour":
-        """Both."""
-        return ImageContour(
-            np.concatenate([self.pixels, other.pixels]),
-            np.concatenate([self.normals, other.normals]),
-        )
+    occluding: Bool[np.ndarray, " points"]
+    """The neck is behind it, and not the background."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +44,8 @@ class SkinContour:
     pixels: Float[np.ndarray, "points 2"]
     normals: Float[np.ndarray, "points 2"]
     """Unit, in the picture, away from the face."""
+    occluding: Bool[np.ndarray, " points"]
+    """The head's own neck is behind it, and not the background."""
     length: Float[np.ndarray, " points"]
     """Pixels of contour that each point stands for."""
 
@@ -65,32 +63,29 @@ class EdgeScale:
     kernel: Kernel = GemanMcClure(2.0)
 
 
-def edge_pairs(
-    skin: SkinContour, image: ImageContour, scale: EdgeScale, both_ways: bool = False
-) -> ImagePoints | None:
+def edge_pairs(skin: SkinContour, image: ImageContour, scale: EdgeScale) -> ImagePoints | None:
     """Each point of the skin's contour and the nearest of the picture's; None without a pair.
 
-    `both_ways` adds to each point of the picture's contour the nearest one of the skin's, and each
-    direction then weighs half.
+    A point before the head's own neck has no place where the picture shows background, which is
+    the neck's outline; the other way round, a thin neck may leave out what the picture shows.
     """
-    if not len(skin.pixels) or not len(image.pixels):
-        return None
-    there = cKDTree(image.pixels).query(skin.pixels)[1]
-    ways = [(np.arange(len(there)), there, skin.length)]
-    if both_ways:
-        back = cKDTree(skin.pixels).query(image.pixels)[1]
-        each = _spacing(image.pixels)
-        ways = [(ways[0][0], there, 0.5 * skin.length), (back, np.arange(len(back)), 0.5 * each)]
-    ours, theirs, length = (np.concatenate(parts) for parts in zip(*ways, strict=True))
-    kept = _fits(skin, image, ours, theirs, scale.reach)
+    theirs = np.zeros(len(skin.pixels), dtype=int)
+    kept = np.zeros(len(skin.pixels), dtype=bool)
+    for ours, usable in (
+        (np.flatnonzero(skin.occluding), np.flatnonzero(image.occluding)),
+        (np.flatnonzero(~skin.occluding), np.arange(len(image.pixels))),
+    ):
+        if len(ours) and len(usable):
+            theirs[ours] = usable[cKDTree(image.pixels[usable]).query(skin.pixels[ours])[1]]
+            kept[ours] = _fits(skin, image, ours, theirs[ours], scale.reach)
     if not kept.any():
         return None
-    ours, theirs, length = ours[kept], theirs[kept], length[kept]
+    theirs = theirs[kept]
     return ImagePoints(
-        corners=skin.corners[ours],
-        bary=skin.bary[ours],
+        corners=skin.corners[kept],
+        bary=skin.bary[kept],
         pixels=image.pixels[theirs],
-        sigma=scale.sigma * np.sqrt(scale.correlation / np.maximum(length, 1e-6)),
+        sigma=scale.sigma * np.sqrt(scale.correlation / np.maximum(skin.length[kept], 1e-6)),
         normals=image.normals[theirs],
         kernel=scale.kernel,
     )
@@ -102,10 +97,3 @@ def _fits(
     near = np.linalg.norm(skin.pixels[ours] - image.pixels[theirs], axis=1) <= reach
     cosine = (skin.normals[ours] * image.normals[theirs]).sum(axis=1)
     return near & (cosine >= math.cos(MAX_TURN))
-
-
-def _spacing(pixels: Float[np.ndarray, "points 2"]) -> Float[np.ndarray, " points"]:
-    """Length of contour at each point: half the way to its two nearest neighbours."""
-    if len(pixels) < 3:
-        return np.ones(len(pixels))
-    return cKDTree(pixels).query(pixels, k=3)[0][:, 1:].mean(axis=1)
