@@ -1,17 +1,18 @@
 """The contour of a face in a view, paired with the photo's: the edge term of supplement Eq. 13.
 
 Candidates are exact contour samples (`render.silhouette`): edges between front and back, seen by
-the camera, on the face (the template's region `face`), before the background or the neck. Ears
-and scalp are left out, as hair hides them; so is where a cheek ends before its own ear.
+the camera, on the face, before the background or the neck. Ears and scalp are left out, because
+hair and hats hide them; so is where a cheek ends before its own ear.
 The paper takes the visible vertices whose normal is within 10 degrees of perpendicular to the view
 (`edge_vertices`): a band inside the contour, up to 1 - cos(10 deg) = 1.5 % of the radius inwards.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from rigface.cameras import Camera
 from rigface.geometry.mesh import vertex_normals
@@ -29,6 +30,9 @@ CORRELATION = 0.09
 """Of the face size: contour that counts as one measurement."""
 _SPACING = 0.02
 """Of the face size: between samples."""
+FACE = ("face",)
+"""Regions of the template. With "scalp" bald heads are fitted better, and others grow into their
+hair."""
 PAPER_ANGLE = math.radians(10)
 
 
@@ -38,30 +42,35 @@ def outline_pairs(
     camera: Camera,
     contour: ImageContour,
     size: float,
+    regions: Sequence[str] = FACE,
 ) -> ImagePoints | None:
     """The head's contour and its places in the photo; None without any.
 
     `skin` are the template's skin vertices in the camera's world, metres; `size` is the face size
-    in pixels.
+    in pixels; `regions` are those of the template that may be seen against the background.
     """
-    found = contour_points(template, skin, camera, _SPACING * size)
+    found = contour_points(template, skin, camera, _SPACING * size, regions)
     scale = EdgeScale(REACH * size, SIGMA * size, CORRELATION * size)
     return edge_pairs(found, contour, scale)
 
 
 def contour_points(
-    template: Template, skin: Float[np.ndarray, "skin 3"], camera: Camera, spacing: float
+    template: Template,
+    skin: Float[np.ndarray, "skin 3"],
+    camera: Camera,
+    spacing: float,
+    regions: Sequence[str] = FACE,
 ) -> SkinContour:
-    """The face's contour before the background and the neck, sampled every `spacing` pixels."""
+    """The face's contour before background and neck, sampled every `spacing` pixels."""
     part = template.parts["skin"]
     faces = template.mesh.faces[part.faces]
     samples = contour_samples(
         torch.from_numpy(skin), torch.from_numpy(faces), camera.to(torch.float64), spacing
     )
     samples = samples.select(samples.visible & ~samples.boundary)
-    face, neck = (template.regions[name][part.vertices] for name in ("face", "neck"))
+    neck = template.regions["neck"][part.vertices]
     edge, behind = samples.edge.numpy(), samples.behind.numpy()
-    kept = face[edge].all(axis=1)
+    kept = _wanted(template, regions)[edge].all(axis=1)
     occluding = behind >= 0
     kept &= ~occluding | neck[faces[behind]].all(axis=1)
     share = samples.share.numpy()[kept]
@@ -81,8 +90,8 @@ def edge_vertices(
     camera: Camera,
     within: float = PAPER_ANGLE,
 ) -> SkinContour:
-    """Eq. 13 as printed, with its erratum: visible face vertices whose normal makes less than
-    `within` (radians) with the plane across the view ray. Each stands for one pixel, and none is
+    """Eq. 13 as printed, with its erratum: visible face vertices whose normal makes less
+    than `within` (radians) with the plane across the view ray. Each stands for one pixel, and none is
     known to lie before the neck."""
     part = template.parts["skin"]
     faces = template.mesh.faces[part.faces]
@@ -96,7 +105,7 @@ def edge_vertices(
         camera.to(torch.float64),
         least_cosine=-math.sin(within),
     )
-    kept = np.flatnonzero(grazing & seen.numpy() & template.regions["face"][part.vertices])
+    kept = np.flatnonzero(grazing & seen.numpy() & _wanted(template, FACE))
     local = torch.from_numpy(skin[kept])
     slope = camera.to(torch.float64).project_jacobian(local).numpy()
     across = np.einsum("pcd,pd->pc", slope, normals[kept])
@@ -110,3 +119,8 @@ def edge_vertices(
         occluding=np.zeros(len(kept), dtype=bool),
         length=np.ones(len(kept)),
     )
+
+
+def _wanted(template: Template, regions: Sequence[str]) -> Bool[np.ndarray, " skin"]:
+    mask = np.any([template.regions[name] for name in regions], axis=0)
+    return mask[template.parts["skin"].vertices]
