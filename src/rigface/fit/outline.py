@@ -90,7 +90,7 @@ def edge_vertices(
     camera: Camera,
     within: float = PAPER_ANGLE,
 ) -> SkinContour:
-    """Eq. 13 as printed, with its erratum: visible vertices of the face whose normal makes less than
+    """Eq. 13 with its erratum: visible vertices of the face whose normal makes less than
     `within` (radians) with the plane across the view ray.
 
     Each stands for one pixel of contour, and none is known to lie before the neck.
