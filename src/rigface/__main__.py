@@ -1,8 +1,6 @@
 """`python -m rigface` is the command `rigface`."""
 
-import sys
-
-from rigface.cli import main
+from rigface.cli import shell
 
 if __name__ == "__main__":
-    sys.exit(main())
+    shell()

@@ -73,6 +73,25 @@ def test_runs_silently_where_opencv_cannot_be_loaded():
     assert done.returncode == 0
 
 
+def test_drawing_libraries_are_loaded_when_something_is_drawn():
+    pytest.importorskip("mediapipe")
+    pytest.importorskip("cv2")
+    done = run("""
+        import sys
+        import numpy as np
+        from rigface.perception.mediapipe_import import import_mediapipe
+        solutions = import_mediapipe().solutions
+        print([name for name in ("cv2", "matplotlib") if name in sys.modules])
+        from mediapipe.framework.formats.landmark_pb2 import NormalizedLandmarkList
+        points = NormalizedLandmarkList()
+        points.landmark.add(x=0.5, y=0.5)
+        picture = np.zeros((20, 20, 3), np.uint8)
+        solutions.drawing_utils.draw_landmarks(picture, points)
+        print(picture.any(), "cv2" in sys.modules, solutions.drawing_utils.plt.figure.__name__)
+    """)
+    assert done.stdout.splitlines() == ["[]", "True True figure"], done.stderr
+
+
 def test_mediapipe_without_its_solutions_is_told(monkeypatch, tmp_path):
     """Version 1.x has none; neither does a broken installation."""
     for module in [m for m in sys.modules if m.partition(".")[0] == "mediapipe"]:

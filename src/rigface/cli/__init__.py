@@ -3,6 +3,6 @@
 Nothing heavy is imported before a command runs, so that help and usage errors are instant.
 """
 
-from rigface.cli.main import main
+from rigface.cli.main import main, shell
 
-__all__ = ["main"]
+__all__ = ["main", "shell"]

@@ -7,13 +7,14 @@ import warnings
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib import metadata
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import tyro
 
 from rigface.cli.bench import BenchCommand
 from rigface.cli.messages import EXIT_INTERRUPTED, EXIT_UNEXPECTED, report_error, report_unexpected
 from rigface.cli.photo import PhotoCommand
+from rigface.cli.process import leave, reuse_freed_memory
 from rigface.cli.scan import ScanCommand
 from rigface.cli.train import TrainCommand
 from rigface.cli.view import ViewCommand
@@ -64,6 +65,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         if debug:
             traceback.print_exc()
         return report_unexpected(error, as_json=command.json)
+
+
+def shell() -> NoReturn:
+    """The program `rigface`."""
+    reuse_freed_memory()
+    leave(main())
 
 
 def parse(arguments: Sequence[str]) -> Command:

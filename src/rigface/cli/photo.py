@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import tyro
 
 from rigface.cli.messages import conclude
+from rigface.cli.process import importing
 from rigface.cli.scan import Formats
 from rigface.errors import InputError, UsageError
 from rigface.progress import Progress, open_progress
@@ -66,7 +67,7 @@ class PhotoCommand:
         with closing(open_progress(sys.stderr, self.quiet)) as progress:
             with progress.stage("load"):
                 photos = [read_photo(path) for path in self.images]
-            with progress.stage("start"):
+            with progress.stage("start"), importing():
                 import rigface.fit.photo  # noqa: F401
             with progress.stage("detect"):
                 faces = self._faces(photos)
@@ -83,7 +84,8 @@ class PhotoCommand:
         from rigface.fit.photo import no_face
         from rigface.perception import load_detector
 
-        detector = load_detector("auto", task=self.task, landmarks=self.landmarks)
+        with importing():
+            detector = load_detector("auto", task=self.task, landmarks=self.landmarks)
         out = []
         for photo in photos:
             found = detector.detect(photo)
@@ -106,9 +108,10 @@ class PhotoCommand:
         progress: Progress,
         counts: list[int] | None = None,
     ) -> int:
-        from rigface.fit.photo import PhotoConfig, fit_photos
-        from rigface.fit.texture import dress
-        from rigface.report.photo_outputs import write_photo_outputs
+        with importing():
+            from rigface.fit.photo import PhotoConfig, fit_photos
+            from rigface.fit.texture import dress
+            from rigface.report.photo_outputs import write_photo_outputs
 
         config = PhotoConfig(shared_expression=self.shared_expression, seed=self.seed)
         result = fit_photos(photos, faces, config, progress)

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Literal
 import tyro
 
 from rigface.cli.messages import conclude
+from rigface.cli.process import importing
 from rigface.errors import UsageError
 from rigface.progress import open_progress
 
@@ -81,7 +82,7 @@ class ScanCommand:
             with progress.stage("load"):
                 scan = load_scan(self.scan)
                 landmarks = None if self.landmarks is None else load_landmarks(self.landmarks)
-            with progress.stage("start"):
+            with progress.stage("start"), importing():
                 from rigface.fit.scan import ScanConfig, fit_scan
                 from rigface.report.outputs import write_outputs
             config = ScanConfig(

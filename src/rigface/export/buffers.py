@@ -24,6 +24,7 @@ class BufferWriter:
         self._chunks: list[bytes] = []
         self._accessors: list[gltf.Accessor] = []
         self._pools: dict[type, list[np.ndarray]] = {np.uint16: [], np.uint32: [], np.float32: []}
+        self._pool_bytes = dict.fromkeys(self._pools, 0)
         self._sparse: list[tuple[gltf.Sparse, type]] = []
         self._size = 0
 
@@ -105,6 +106,8 @@ class BufferWriter:
         document.set_binary_blob(blob)
 
     def _pool(self, kind: type, array: np.ndarray) -> int:
-        offset = sum(chunk.nbytes for chunk in self._pools[kind])
-        self._pools[kind].append(array.astype(kind))
+        offset = self._pool_bytes[kind]
+        chunk = array.astype(kind)
+        self._pools[kind].append(chunk)
+        self._pool_bytes[kind] += chunk.nbytes
         return offset

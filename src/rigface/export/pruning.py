@@ -1,6 +1,6 @@
 """What it costs to keep only the strongest influences of each vertex, in millimetres."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -73,10 +73,11 @@ def measure_pruning(asset: RigAsset, max_influences: int = 4, seed: int = 0) -> 
     pruned = pruned_weights(asset.weights, max_influences)
     counts = np.diff(full.indptr)
     kept = np.asarray(full.multiply(pruned > 0).sum(axis=1)).ravel()
-    poses = [_pose(asset, "rest", {}, max_influences)]
+    few = replace(asset, weights=pruned)
+    poses = [_pose(asset, few, "rest", {})]
     if "jaw" in asset.joint_names:
         jaw = (np.cos(JAW_ANGLE / 2), np.sin(JAW_ANGLE / 2), 0.0, 0.0)
-        poses.append(_pose(asset, "jaw_20deg", {"jaw": jaw}, max_influences))
+        poses.append(_pose(asset, few, "jaw_20deg", {"jaw": jaw}))
     poses.append(_summary("joints_3mm", _jitter_distances(asset, pruned - full, seed)))
     return PruningReport(
         max_influences=max_influences,
@@ -86,10 +87,9 @@ def measure_pruning(asset: RigAsset, max_influences: int = 4, seed: int = 0) -> 
     )
 
 
-def _pose(asset: RigAsset, name: str, rotations: dict, max_influences: int) -> PosePruning:
-    full = posed_vertices(asset, rotations)
-    pruned = posed_vertices(asset, rotations, max_influences=max_influences)
-    return _summary(name, np.linalg.norm(pruned - full, axis=1))
+def _pose(full: RigAsset, pruned: RigAsset, name: str, rotations: dict) -> PosePruning:
+    moved = posed_vertices(pruned, rotations) - posed_vertices(full, rotations)
+    return _summary(name, np.linalg.norm(moved, axis=1))
 
 
 def _jitter_distances(

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
-from scipy.optimize import least_squares
 
 from rigface.fit.lids import closed_rest
 from rigface.geometry.similarity import Similarity, align_points
@@ -161,6 +160,7 @@ def fit_ball(
     shown contradict each other, these are lids that the skin took for an open eye: they give in
     (robust), the skin does not.
     """
+    from scipy.optimize import least_squares  # a tenth of a second that photos do not need
 
     def unpack(x: np.ndarray) -> tuple[np.ndarray, float]:
         return first.centre + x[:3] * _PLACE_SIGMA, first.radius * (1 + _SIZE_SIGMA * float(x[3]))

@@ -1,74 +1,128 @@
-"""The outline of a face against the background, where a person mask shows it.
+"""The contour of a face in a view, paired with the photo's: the edge term of supplement Eq. 13.
 
-The mesh's oval is a ring in space, not what the eye sees as the outline. So each contour path of
-the template (`rig.landmark_embedding`) gives the point that lies farthest out in this view, and
-the mask says where the person ends near it: a step from person to background along the outward
-direction. Where hair, neck or clothes continue the person there is no step, and no pair.
+Candidates are exact contour samples (`render.silhouette`): edges between front and back, seen by
+the camera, on the face, before the background or the neck. Ears and scalp are left out, because
+hair and hats hide them; so is where a cheek ends before its own ear.
+The paper takes the visible vertices whose normal is within 10 degrees of perpendicular to the view
+(`edge_vertices`): a band inside the contour, up to 1 - cos(10 deg) = 1.5 % of the radius inwards.
 """
+
+import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from scipy.ndimage import map_coordinates
+from jaxtyping import Bool, Float
 
 from rigface.cameras import Camera
-from rigface.evidence.face import FaceMasks, FaceObservation
-from rigface.rig.landmark_embedding import LandmarkEmbedding
+from rigface.geometry.mesh import vertex_normals
+from rigface.render.silhouette import contour_samples
+from rigface.render.visibility import visible_vertices
+from rigface.rig.template import Template
+from rigface.terms.edge import EdgeScale, ImageContour, SkinContour, edge_pairs
 from rigface.terms.image_points import ImagePoints
-from rigface.terms.robust import GemanMcClure
 
-_REACH = 0.06
+REACH = 0.06
 """Of the face size: how far from the model's outline the person's may be."""
-_SIGMA = 0.012
+SIGMA = 0.012
 """Of the face size: the mask's edge."""
-_STEPS = 41
-_INSIDE, _OUTSIDE = 190.0, 60.0
-"""Mask values that the two ends of the search must pass."""
+CORRELATION = 0.09
+"""Of the face size: contour that counts as one measurement."""
+_SPACING = 0.02
+"""Of the face size: between samples."""
+FACE = ("face",)
+"""Regions of the template. With "scalp" bald heads are fitted better, and others grow into their
+hair."""
+PAPER_ANGLE = math.radians(10)
 
 
 def outline_pairs(
-    embedding: LandmarkEmbedding,
-    vertices: Float[np.ndarray, "verts 3"],
+    template: Template,
+    skin: Float[np.ndarray, "skin 3"],
     camera: Camera,
-    face: FaceObservation,
+    contour: ImageContour,
+    size: float,
+    regions: Sequence[str] = FACE,
 ) -> ImagePoints | None:
-    """Outline points of a head and their places on the person's outline; None without any.
+    """The head's contour and its places in the photo; None without any.
 
-    `vertices` are all of the template's, in model space.
+    `skin` are the template's skin vertices in the camera's world, metres; `size` is the face size
+    in pixels; `regions` are those of the template that may be seen against the background.
     """
-    if face.masks is None or face.masks.person is None:
-        return None
-    found = embedding.contour_points(vertices, camera)
-    pixels, _ = camera.project(torch.from_numpy(found.position))
-    at = pixels.numpy()
-    out = at - at.mean(axis=0)
-    out /= np.maximum(np.linalg.norm(out, axis=1, keepdims=True), 1e-9)
-    shift = np.linspace(-_REACH, _REACH, _STEPS) * face.size
-    value = _mask_at(face.masks, at[:, None] + shift[:, None] * out[:, None])
-    falls = (value[:, :-1] >= 128) & (value[:, 1:] < 128)
-    nearest = np.where(falls, np.abs(shift[:-1]), np.inf).argmin(axis=1)
-    good = found.on_outline & falls.any(axis=1)
-    good &= (value[:, 0] > _INSIDE) & (value[:, -1] < _OUTSIDE)
-    if not good.any():
-        return None
-    row = np.arange(len(at))
-    before, after = value[row, nearest], value[row, nearest + 1]
-    share = (before - 128) / np.maximum(before - after, 1e-6)
-    place = shift[nearest] + share * (shift[1] - shift[0])
-    return ImagePoints(
-        corners=embedding.faces[found.face[good]],
-        bary=found.bary[good],
-        pixels=(at + place[:, None] * out)[good],
-        sigma=np.full(int(good.sum()), _SIGMA * face.size),
-        normals=out[good],
-        kernel=GemanMcClure(2.0),
+    found = contour_points(template, skin, camera, _SPACING * size, regions)
+    scale = EdgeScale(REACH * size, SIGMA * size, CORRELATION * size)
+    return edge_pairs(found, contour, scale)
+
+
+def contour_points(
+    template: Template,
+    skin: Float[np.ndarray, "skin 3"],
+    camera: Camera,
+    spacing: float,
+    regions: Sequence[str] = FACE,
+) -> SkinContour:
+    """The face's contour before background and neck, sampled every `spacing` pixels."""
+    part = template.parts["skin"]
+    faces = template.mesh.faces[part.faces]
+    samples = contour_samples(
+        torch.from_numpy(skin), torch.from_numpy(faces), camera.to(torch.float64), spacing
+    )
+    samples = samples.select(samples.visible & ~samples.boundary)
+    neck = template.regions["neck"][part.vertices]
+    edge, behind = samples.edge.numpy(), samples.behind.numpy()
+    kept = _wanted(template, regions)[edge].all(axis=1)
+    occluding = behind >= 0
+    kept &= ~occluding | neck[faces[behind]].all(axis=1)
+    share = samples.share.numpy()[kept]
+    return SkinContour(
+        corners=edge[kept],
+        bary=np.column_stack([1 - share, share]),
+        pixels=samples.pixels.numpy()[kept],
+        normals=samples.normals.numpy()[kept],
+        occluding=occluding[kept],
+        length=samples.length.numpy()[kept],
     )
 
 
-def _mask_at(
-    masks: FaceMasks, pixels: Float[np.ndarray, "points steps 2"]
-) -> Float[np.ndarray, "points steps"]:
-    assert masks.person is not None
-    cells = (pixels - np.array(masks.box[:2])) / masks.cell - 0.5
-    where = [cells[..., 1], cells[..., 0]]
-    return map_coordinates(masks.person.astype(np.float64), where, order=1, mode="nearest")
+def edge_vertices(
+    template: Template,
+    skin: Float[np.ndarray, "skin 3"],
+    camera: Camera,
+    within: float = PAPER_ANGLE,
+) -> SkinContour:
+    """Eq. 13 with its erratum: visible vertices of the face whose normal makes less than
+    `within` (radians) with the plane across the view ray.
+
+    Each stands for one pixel of contour, and none is known to lie before the neck.
+    """
+    part = template.parts["skin"]
+    faces = template.mesh.faces[part.faces]
+    normals = vertex_normals(skin, faces)
+    ray = skin - camera.position.double().numpy()
+    ray /= np.linalg.norm(ray, axis=1, keepdims=True)
+    grazing = np.abs((normals * ray).sum(axis=1)) < math.sin(within)
+    seen = visible_vertices(
+        torch.from_numpy(skin),
+        torch.from_numpy(faces),
+        camera.to(torch.float64),
+        least_cosine=-math.sin(within),
+    )
+    kept = np.flatnonzero(grazing & seen.numpy() & _wanted(template, FACE))
+    local = torch.from_numpy(skin[kept])
+    slope = camera.to(torch.float64).project_jacobian(local).numpy()
+    across = np.einsum("pcd,pd->pc", slope, normals[kept])
+    across /= np.maximum(np.linalg.norm(across, axis=1, keepdims=True), 1e-300)
+    pixels = camera.to(torch.float64).project(local)[0].numpy()
+    return SkinContour(
+        corners=kept[:, None],
+        bary=np.ones((len(kept), 1)),
+        pixels=pixels,
+        normals=across,
+        occluding=np.zeros(len(kept), dtype=bool),
+        length=np.ones(len(kept)),
+    )
+
+
+def _wanted(template: Template, regions: Sequence[str]) -> Bool[np.ndarray, " skin"]:
+    mask = np.any([template.regions[name] for name in regions], axis=0)
+    return mask[template.parts["skin"].vertices]

@@ -23,6 +23,7 @@ from rigface.evidence.face import FaceObservation
 from rigface.evidence.ibug import IBUG_PAIRS
 from rigface.evidence.photo import Photo
 from rigface.fit.first_camera import first_camera
+from rigface.fit.image_contours import image_contour
 from rigface.fit.iris import HeadSize, gaze, head_size
 from rigface.fit.models import FitModels, build_models
 from rigface.fit.outline import outline_pairs
@@ -159,6 +160,7 @@ class _Fit:
         self.photos, self.faces, self.config = photos, faces, config
         self.settings = config.settings
         self.rows = [_landmarks(embedding, face) for face in faces]
+        self.contours = [image_contour(face) for face in faces]
         rest = model.table.zeros()
         starts = []
         for photo, rows in zip(photos, self.rows, strict=True):
@@ -203,8 +205,10 @@ class _Fit:
         for view, (rows, face) in enumerate(zip(self.rows, self.faces, strict=True)):
             camera = self.views.camera(x, view)
             terms = [self._weighed(rows, camera)]
-            if outline:
-                found = outline_pairs(self.embedding, self._all_parts(x, view), camera, face)
+            contour = self.contours[view]
+            if outline and contour is not None:
+                skin = self.model.vertices(self.views.head(x, view)).numpy()
+                found = outline_pairs(self.template, skin, camera, contour, face.size)
                 terms += [] if found is None else [found]
             pictures.append(terms)
         return ViewsEnergy(self.views, pictures, self._priors())
@@ -229,13 +233,6 @@ class _Fit:
         spread = np.where(told, settings.told_focal_sigma, settings.typical_focal_sigma)
         weight[table.slices["log_focal"]] = 1 / spread**2
         return [ParameterPrior(weight, np.zeros(table.size)), SparsityPrior(price)]
-
-    def _all_parts(self, x: Tensor, view: int) -> Float[np.ndarray, "verts 3"]:
-        """The template's vertices with the fitted skin; other parts do not matter here."""
-        out = self.template.mesh.vertices.copy()
-        skin = self.model.vertices(self.views.head(x, view)).numpy()
-        out[: len(skin)] = skin
-        return out
 
     def result(self, x: Float[Tensor, " params"]) -> PhotoResult:
         """The rigged head at the solution."""

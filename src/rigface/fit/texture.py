@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import map_coordinates
+from jaxtyping import Float
 
 from rigface.evidence.face import FaceMasks
 from rigface.fit.photo_result import PhotoResult
@@ -51,7 +51,17 @@ def _person(masks: FaceMasks | None, shape: tuple[int, int]) -> np.ndarray | Non
     out = np.zeros(shape, dtype=bool)
     rows = (np.arange(y0, y1) + 0.5 - top) / masks.cell - 0.5
     columns = (np.arange(x0, x1) + 0.5 - left) / masks.cell - 0.5
-    where = np.meshgrid(rows, columns, indexing="ij")
-    value = map_coordinates(masks.person.astype(np.float32), where, order=1, mode="nearest")
-    out[y0:y1, x0:x1] = value > 127
+    person = masks.person.astype(np.float32)
+    out[y0:y1, x0:x1] = _between_rows(_between_rows(person, rows).T, columns).T > 127
     return out
+
+
+def _between_rows(
+    values: Float[np.ndarray, "rows columns"], places: Float[np.ndarray, " places"]
+) -> Float[np.ndarray, "places columns"]:
+    """Linear interpolation at row numbers; the first and the last row are repeated."""
+    low = np.floor(places)
+    share = (places - low).astype(np.float32)[:, None]
+    last = len(values) - 1
+    above, below = (np.clip(low + step, 0, last).astype(np.int64) for step in (0, 1))
+    return values[above] * (1 - share) + values[below] * share

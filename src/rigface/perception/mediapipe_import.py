@@ -1,8 +1,9 @@
-"""Importing mediapipe quietly, also where OpenCV's system libraries are missing.
+"""Importing mediapipe quietly, soon, and also where OpenCV's system libraries are missing.
 
-mediapipe imports cv2 for its drawing functions, and opencv-contrib-python needs libGL.so.1 and
-libglib-2.0, which slim Linux images lack. The face networks never call cv2. So where cv2 cannot
-be loaded, an empty module stands in for it during that one import and is removed afterwards.
+mediapipe imports cv2 and matplotlib for its drawing functions alone. opencv-contrib-python needs
+libGL.so.1 and libglib-2.0, which slim Linux images lack, and pyplot takes as long as the rest of
+mediapipe. So during that one import others stand in for them, which load them when something is
+drawn.
 """
 
 import importlib
@@ -23,6 +24,8 @@ MISSING = (
     "--landmarks FILE with 68 or 478 of them."
 )
 
+_ONLY_FOR_DRAWING = ("matplotlib.pyplot", "matplotlib", "cv2")
+
 
 def import_mediapipe() -> Any:
     """The mediapipe package with its legacy solutions.
@@ -34,7 +37,7 @@ def import_mediapipe() -> Any:
     with quiet_stderr(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
-            with _stand_in_for_cv2():
+            with _drawing_comes_later():
                 mediapipe = importlib.import_module("mediapipe")
                 importlib.import_module("mediapipe.python.solutions.face_mesh")
         except ModuleNotFoundError as error:
@@ -53,28 +56,25 @@ def _broken(error: ImportError) -> str:
     )
 
 
+class _Later(ModuleType):
+    """A module that is imported when somebody asks it for something."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(importlib.import_module(self.__name__), name)
+
+
 @contextmanager
-def _stand_in_for_cv2() -> Iterator[None]:
-    """An empty `cv2` for as long as the block runs, if the real one cannot be loaded."""
-    try:
-        importlib.import_module("cv2")
-        missing = False
-    except ImportError:
-        missing = True
-    if not missing:
-        yield
-        return
-    _forget_cv2()
-    sys.modules["cv2"] = ModuleType("cv2")
+def _drawing_comes_later() -> Iterator[None]:
+    """For as long as the block runs, whoever imports cv2 or pyplot gets them when they are used."""
+    pyplot, matplotlib, cv2 = (_Later(name) for name in _ONLY_FOR_DRAWING)
+    vars(matplotlib)["pyplot"] = pyplot
+    ours = {m.__name__: m for m in (pyplot, matplotlib, cv2) if m.__name__ not in sys.modules}
+    sys.modules.update(ours)
     try:
         yield
     finally:
-        _forget_cv2()  # so that whoever needs the real one gets the real error
-
-
-def _forget_cv2() -> None:
-    for name in [name for name in sys.modules if name.partition(".")[0] == "cv2"]:
-        del sys.modules[name]
+        for name in ours:
+            del sys.modules[name]
 
 
 @contextmanager

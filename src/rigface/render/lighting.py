@@ -50,7 +50,11 @@ class Lighting:
         `openness`, the share of the sky that a place sees, dims the harmonics by itself and the
         lamps, which are narrower, by its square root.
         """
-        sky = (harmonic_basis(normals) @ self.harmonics.to(normals)).clamp_min(0)
+        harmonics = self.harmonics.to(normals)
+        if harmonics[1:].any():
+            sky = (harmonic_basis(normals) @ harmonics).clamp_min(0)
+        else:  # the same from all sides
+            sky = (_BAND_0 * harmonics[0]).clamp_min(0)
         cosine = (normals @ self.directions.to(normals).T).clamp_min(0)
         lamps = cosine @ self.colours.to(normals)
         if openness is None:
@@ -76,7 +80,7 @@ def harmonic_basis(normals: Float[Tensor, "*batch 3"]) -> Float[Tensor, "*batch 
         _BAND_2 * x * z,
         _BAND_2 / 2 * (x * x - y * y),
     ]
-    return torch.stack(rows, dim=-1)
+    return torch.stack(rows).movedim(0, -1)
 
 
 STUDIO = Lighting.of(0.35, [((-0.5, 0.7, 0.9), 0.55), ((0.9, 0.1, 0.7), 0.2)])

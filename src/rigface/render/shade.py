@@ -8,7 +8,7 @@ from jaxtyping import Float, Int, UInt8
 from torch import Tensor
 
 from rigface.cameras import Camera
-from rigface.io.color import srgb_from_linear
+from rigface.io.color import srgb_codes
 from rigface.render.albedo import Albedo
 from rigface.render.attributes import interpolate, smooth_normals
 from rigface.render.lighting import STUDIO, Lighting
@@ -34,10 +34,10 @@ def render(
     width, height = camera.size
     fine = camera.scaled(float(samples)).to(vertices.dtype).to(vertices.device)
     seen = rasterise(vertices, faces, fine)
-    hit = seen.face >= 0
-    face, bary = seen.face[hit], seen.bary[hit].to(vertices)
-    normals = interpolate(smooth_normals(vertices, faces), faces, face, bary)
-    rays = fine.rays(fine.pixel_centres()[hit])
+    hit = torch.nonzero(seen.face.reshape(-1) >= 0)[:, 0]
+    face, bary = seen.face.reshape(-1)[hit], seen.bary.reshape(-1, 3)[hit].to(vertices)
+    both = torch.cat([smooth_normals(vertices, faces), vertices - fine.position], dim=1)
+    normals, rays = interpolate(both, faces, face, bary).split(3, dim=1)
     flip = torch.where((normals * rays).sum(-1, keepdim=True) > 0, -1.0, 1.0)
     normals = torch.nn.functional.normalize(normals * flip, dim=-1)
     dim = None
@@ -47,8 +47,8 @@ def render(
     behind = torch.as_tensor(background).to(vertices)
     if behind.ndim == 3:
         behind = behind.repeat_interleave(samples, 0).repeat_interleave(samples, 1)
-    picture = behind.expand(height * samples, width * samples, 3).clone()
+    picture = behind.expand(height * samples, width * samples, 3).reshape(-1, 3).clone()
     picture[hit] = colour
-    mean = picture.reshape(height, samples, width, samples, 3).mean(dim=(1, 3))
-    code = srgb_from_linear(mean.clamp(0, 1).double().cpu().numpy())
-    return np.round(255 * code).astype(np.uint8)
+    rows = picture.reshape(height, samples, -1).sum(dim=1)
+    mean = rows.reshape(height, width, samples, 3).sum(dim=2) / samples**2
+    return srgb_codes(mean.cpu().numpy())

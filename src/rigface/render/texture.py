@@ -18,7 +18,7 @@ from torch import Tensor
 
 from rigface.errors import InputError
 from rigface.geometry.mesh import face_areas
-from rigface.io.color import srgb_from_linear
+from rigface.io.color import srgb_codes
 from rigface.render.attributes import interpolate
 from rigface.render.delight import SkinLight, estimate_light
 from rigface.render.openness import open_share
@@ -344,13 +344,6 @@ def _finish(
     picture = fill_gutters(layout.picture(colour), layout.covered())
     shares = layout.picture(torch.stack([own[1], second], dim=1))
     lighting = np.stack([light.harmonics.numpy() for light in lights]) if lights else None
-    return FaceTexture(_codes(picture), shares[..., 0].numpy(), shares[..., 1].numpy(), lighting)
-
-
-_CODES = np.round(255 * srgb_from_linear(np.linspace(0, 1, 1 << 14))).astype(np.uint8)
-
-
-def _codes(linear: Tensor) -> UInt8[np.ndarray, "size size 3"]:
-    """sRGB by a table, which is finer than the codes from linear 1/2000 on."""
-    index = (linear.clamp(0, 1) * (len(_CODES) - 1)).round_().to(torch.int16)
-    return _CODES[index.numpy()]
+    return FaceTexture(
+        srgb_codes(picture.numpy()), shares[..., 0].numpy(), shares[..., 1].numpy(), lighting
+    )

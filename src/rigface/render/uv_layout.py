@@ -92,7 +92,7 @@ def fill_gutters(
 
 
 def _pulled(colour: Tensor, weight: Tensor) -> Tensor:
-    """`colour` is multiplied by `weight` (0 or 1) already."""
+    """`colour` is multiplied by `weight` (0 or 1) already, and is filled in place."""
     if min(colour.shape[-2:]) <= 1 or bool(weight.all()):
         total = weight.sum().clamp_min(1.0)
         mean = colour.sum(dim=(-2, -1), keepdim=True) / total
@@ -103,7 +103,7 @@ def _pulled(colour: Tensor, weight: Tensor) -> Tensor:
     fine = torch.nn.functional.interpolate(
         coarse, size=colour.shape[-2:], mode="bilinear", align_corners=False
     )
-    return torch.where(weight > 0, colour, fine)
+    return colour.addcmul_(fine, 1 - weight)
 
 
 def _halved(planes: Tensor) -> Tensor:

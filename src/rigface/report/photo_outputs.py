@@ -49,7 +49,7 @@ def write_photo_outputs(
     if rig != "baked":
         shown = encode_glb(wear(rig_asset(result, "baked", lod), dressed))
     numbers = photo_numbers(result, encoded.pruning.mean_mm, watch, lod)
-    overlays = [overlay(result, view) for view in range(len(result.views))]
+    overlays = [png(overlay(result, view)) for view in range(len(result.views))]
     spread = uncertainty(result)
     names = image_names(result)
     with atomic_output(Path(out)) as folder:
@@ -71,7 +71,7 @@ def write_photo_outputs(
             comment=comment,
         )
         for name, picture in zip(_numbered("overlay", len(overlays)), overlays, strict=True):
-            (folder / name).write_bytes(png(picture))
+            (folder / name).write_bytes(picture)
         if dressed is not None:
             (folder / "texture.png").write_bytes(png(dressed.texture.image))
         cameras = dict(zip(names, result.cameras, strict=True))
@@ -92,7 +92,7 @@ def write_photo_outputs(
             headline="Photo to fit",
             region_title="Shape uncertainty by region, mm",
             pictures=(
-                *(Picture("In the photo", png(picture)) for picture in overlays),
+                *(Picture("In the photo", picture) for picture in overlays),
                 Picture("How sure the shape is", png(spread)),
             ),
         )

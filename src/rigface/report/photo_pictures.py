@@ -54,10 +54,10 @@ def uncertainty(result: PhotoResult, limit_mm: float = 4.0) -> Image.Image:
 
 
 def png(image: Image.Image | UInt8[np.ndarray, "height width 3"]) -> bytes:
-    """The bytes of a PNG."""
+    """The bytes of a PNG; level 2 takes half the time of 4 and a sixth more room."""
     out = io.BytesIO()
     picture = Image.fromarray(image) if isinstance(image, np.ndarray) else image
-    picture.save(out, format="PNG", compress_level=4)
+    picture.save(out, format="PNG", compress_level=2)
     return out.getvalue()
 
 
