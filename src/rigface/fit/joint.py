@@ -36,7 +36,8 @@ class JointEquations:
         matrices: Float[Tensor, "points n n"],
     ) -> None:
         """Add J^T B J; B couples the pixels of one point in all views, n = 2 views."""
-        rows = jacobian.transpose(0, 1).to(matrices)  # points views 2 own
+        # A curvature needs no more digits than this, and half the memory moves.
+        rows, matrices = jacobian.transpose(0, 1).float(), matrices.float()  # points views 2 own
         common, own = rows.flatten(1, 2).split((self.shared, rows.shape[-1] - self.shared), dim=-1)
         spread = matrices @ common
         head = common.flatten(0, 1).T @ spread.flatten(0, 1)

@@ -55,6 +55,8 @@ class PhotometricSettings:
     noise: float = 0.012
     """Contrast of a patch (standard deviation, luma in [0, 1]) at which it counts half as much as
     one of clear contrast: half of it may be noise."""
+    taps: int = 3
+    """Along each side of a texel: places whose mean is its brightness."""
     kernel: Kernel = field(default_factory=LeastSquares)
     paper: bool = False
     """Eq. 14-15 as printed: every pair, 1 / X over all texels, plain visibility, no floor."""
@@ -97,25 +99,28 @@ def photometric_term(
 ) -> PhotometricPatches | None:
     """Photometric consistency with what the cameras at `x` see; None where no two views overlap."""
     pixels = views.pixels_together(x, texels.corners, texels.bary)
-    seen = torch.stack(
-        [
-            _seen(views, x, view, texels, pixels, photo, settings)
-            for view, photo in enumerate(photos)
-        ]
-    )
-    share = seen[:, texels.patches].amin(dim=-1)
+    seen = [
+        _seen(views, x, view, texels, pixels[view], photo, settings)
+        for view, photo in enumerate(photos)
+    ]
+    share = torch.stack(seen)[:, texels.patches].amin(dim=-1)
     trust = share.new_tensor([photo.weight for photo in photos])
     pairs = _pairs(share, trust, settings)
     if not bool((pairs > 0).any()):
         return None
     floor = 0.0 if settings.paper else 3 * settings.noise
+    footprints = [_footprints(at, texels.patches, settings.taps) for at in pixels]
+    # What fewer than two views see says nothing.
+    used = (share > 0).sum(dim=0) >= 2
+    kept, patches = texels.patches[used].unique(return_inverse=True)
     return PhotometricPatches(
-        texels.corners,
-        texels.bary,
-        texels.patches,
+        texels.corners[kept.numpy()],
+        texels.bary[kept.numpy()],
+        patches,
         [photo.picture for photo in photos],
-        torch.stack([_levels(at, texels.patches) for at in pixels]),
-        share,
+        torch.stack([offsets[:, kept] for offsets, _ in footprints]),
+        torch.stack([level[kept] for _, level in footprints]),
+        share[:, used],
         pairs,
         share.new_full((len(photos),), floor),
         settings.kernel,
@@ -137,7 +142,7 @@ def _seen(
     x: Tensor,
     view: int,
     texels: SkinTexels,
-    pixels: Float[Tensor, "views texels 2"],
+    pixels: Float[Tensor, "texels 2"],
     photo: PhotometricView,
     settings: PhotometricSettings,
 ) -> Float[Tensor, " texels"]:
@@ -157,7 +162,7 @@ def _seen(
         ray = torch.nn.functional.normalize(camera.position - point, dim=-1)
         seen = seen * smooth_step((ray * normal).sum(-1), *settings.grazing)
     if photo.mask is not None:
-        seen = seen * _masked(photo.mask, pixels[view])
+        seen = seen * _masked(photo.mask, pixels)
     return seen
 
 
@@ -171,18 +176,25 @@ def _masked(
     return (value & inside).to(pixels)
 
 
-def _levels(
-    pixels: Float[Tensor, "texels 2"], patches: Int[Tensor, "patches 9"]
-) -> Float[Tensor, " texels"]:
-    """Halvings after which a texel is about one cell: half the binary logarithm of its area."""
+def _footprints(
+    pixels: Float[Tensor, "texels 2"], patches: Int[Tensor, "patches 9"], taps: int
+) -> tuple[Float[Tensor, "taps texels 2"], Float[Tensor, " texels"]]:
+    """Where to look for each texel's brightness, and at which scale.
+
+    A texel is a parallelogram in the picture, taken from its neighbours. It is looked at in taps
+    x taps places, each as blurred as the longer side asks for.
+    """
     nine = pixels[patches]
-    across, down = (nine[:, 5] - nine[:, 3]) / 2, (nine[:, 7] - nine[:, 1]) / 2
-    area = (across[:, 0] * down[:, 1] - across[:, 1] * down[:, 0]).abs()
-    level = 0.5 * area.clamp_min(1e-6).log2()
-    total, count = (pixels.new_zeros(len(pixels)) for _ in range(2))
-    total.index_add_(0, patches.flatten(), level.repeat_interleave(9))
-    count.index_add_(0, patches.flatten(), torch.ones_like(level).repeat_interleave(9))
-    return total / count.clamp_min(1)
+    sides = torch.stack([nine[:, 5] - nine[:, 3], nine[:, 7] - nine[:, 1]], dim=1) / 2
+    total = pixels.new_zeros(len(pixels), 2, 2)
+    total.index_add_(0, patches.flatten(), sides.repeat_interleave(9, dim=0))
+    count = patches.flatten().bincount(minlength=len(pixels)).clamp_min(1)
+    sides = total / count[:, None, None]
+    steps = (torch.arange(taps).to(pixels) + 0.5) / taps - 0.5
+    shares = torch.cartesian_prod(steps, steps).reshape(-1, 2)
+    offsets = torch.einsum("ks,tsc->ktc", shares, sides)
+    longest = torch.linalg.matrix_norm(sides, ord=2)
+    return offsets, (longest / taps).clamp_min(1e-3).log2()
 
 
 def _pairs(

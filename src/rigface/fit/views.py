@@ -31,7 +31,7 @@ from rigface.terms.term import JointTerm, ParameterTerm
 CENTRE = (0.0, -0.04, 0.0)
 """Middle of the head in model space, metres."""
 _POSE = ("rotation", "place", "log_distance", "log_focal")
-_POINTS = 512
+_POINTS = 2048
 """Points of a joint term whose derivatives are in memory at one time."""
 
 

@@ -42,8 +42,11 @@ class PhotometricPatches:
     """Texels of each 3 x 3 neighbourhood, the centre in the middle. A texel is the centre of at
     most one."""
     pictures: Sequence[ImagePyramid]
+    taps: Float[Tensor, "views taps texels 2"]
+    """Pixels from a texel's centre to the places that its brightness is the mean of: its own area
+    as the view sees it, so that every view blurs the skin alike."""
     levels: Float[Tensor, "views texels"]
-    """Scale at which each view is sampled: a texel is about a cell wide."""
+    """Scale at which each view is sampled at the taps."""
     share: Float[Tensor, "views patches"]
     """V of Eq. 14: 0 where a view does not see a whole patch, up to 1."""
     pairs: Float[Tensor, "views views"]
@@ -97,8 +100,10 @@ class PhotometricPatches:
     def _sampled(self, pixels: Tensor) -> tuple[Tensor, Tensor]:
         """Brightness of texels (views, texels) and its slope by the pixels (views, texels, 2)."""
         parts = [
-            picture.sample(at, level)
-            for picture, at, level in zip(self.pictures, pixels, self.levels, strict=True)
+            _mean_of_taps(picture, at + taps, level)
+            for picture, at, taps, level in zip(
+                self.pictures, pixels, self.taps, self.levels, strict=True
+            )
         ]
         return torch.stack([value for value, _ in parts]), torch.stack([way for _, way in parts])
 
@@ -114,6 +119,14 @@ class PhotometricPatches:
         """c_ij s_i s_j."""
         share = self.share.T
         return self.pairs * share[:, :, None] * share[:, None, :]
+
+
+def _mean_of_taps(
+    picture: ImagePyramid, pixels: Float[Tensor, "taps texels 2"], level: Tensor
+) -> tuple[Float[Tensor, " texels"], Float[Tensor, "texels 2"]]:
+    count = len(pixels)
+    value, slope = picture.sample(pixels.flatten(0, 1), level.repeat(count))
+    return value.unflatten(0, (count, -1)).mean(0), slope.unflatten(0, (count, -1)).mean(0)
 
 
 def _squares(unit: Tensor) -> Float[Tensor, "patches views views"]:
