@@ -46,13 +46,13 @@ class SkinTexels:
 class PhotometricSettings:
     """How photos are compared."""
 
-    weight: float = 1.0
-    """Of the mean of 1 - NCC."""
+    weight: float = 3e4
+    """What a mean of 1 - NCC of one costs, against priors in their sigmas (the paper: 100)."""
     grazing: tuple[float, float] = (0.25, 0.6)
     """Cosines to the ray below which a texel counts for nothing, and above which in full."""
     least_overlap: float = 0.1
     """Share of all patches that a pair of views must see both to count."""
-    noise: float = 0.012
+    noise: float = 0.003
     """Contrast of a patch (standard deviation, luma in [0, 1]) at which it counts half as much as
     one of clear contrast: half of it may be noise."""
     taps: int = 3
@@ -211,7 +211,7 @@ def _pairs(
     both.fill_diagonal_(0.0)
     if settings.paper:
         return settings.weight * 2 / (views * (views - 1)) / patches * both
-    overlap = share @ share.T
-    both = both * (overlap >= settings.least_overlap * patches)
-    total = (overlap * both).sum() / 2
+    seen = (share > 0).to(share)
+    both = both * (seen @ seen.T >= settings.least_overlap * patches)
+    total = (share @ share.T * both).sum() / 2
     return settings.weight * both / total.clamp_min(1e-12)
