@@ -21,15 +21,18 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rigface.cameras import Camera
+from rigface.fit.joint import JointEquations
 from rigface.geometry.rotations import rotation_derivatives, rotation_from_vector
 from rigface.models.parameters import Parameter, ParameterTable
 from rigface.solve.problem import Quadratic
 from rigface.terms.image_points import ImagePoints
-from rigface.terms.term import ParameterTerm
+from rigface.terms.term import JointTerm, ParameterTerm
 
 CENTRE = (0.0, -0.04, 0.0)
 """Middle of the head in model space, metres."""
 _POSE = ("rotation", "place", "log_distance", "log_focal")
+_POINTS = 2048
+"""Points of a joint term whose derivatives are in memory at one time."""
 
 
 @runtime_checkable
@@ -38,6 +41,11 @@ class HeadSpace(Protocol):
 
     @property
     def table(self) -> ParameterTable: ...
+
+    @property
+    def faces(self) -> Int[Tensor, "faces 3"]:
+        """Skin triangles."""
+        ...
 
     def vertices(self, x: Float[Tensor, "*batch params"]) -> Float[Tensor, "*batch verts 3"]:
         """Skin in model space."""
@@ -124,26 +132,67 @@ class Views:
     ) -> tuple[Float[Tensor, "points 2"], Float[Tensor, "points 2 params"]]:
         """Pixels of a view's points and their derivative with respect to all parameters."""
         place, motion = self.model.points(self.head(x, view), points.corners, points.bary)
+        pixels, own = self._before(x, view, place, motion)
+        out = torch.zeros(len(place), 2, self.table.size, dtype=x.dtype)
+        out[..., self.columns(view)] = own
+        return pixels, out
+
+    def project_together(
+        self,
+        x: Float[Tensor, " params"],
+        corners: Int[np.ndarray, "points corners"],
+        bary: Float[np.ndarray, "points corners"],
+    ) -> tuple[Float[Tensor, "views points 2"], Float[Tensor, "views points 2 own"]]:
+        """The same points in every view; the derivative by the `columns` of each view."""
+        parts, head = [], None
+        for view in range(len(self.starts)):
+            if head is None or not self.shared:
+                head = self.model.points(self.head(x, view), corners, bary)
+            parts.append(self._before(x, view, *head))
+        return torch.stack([pixels for pixels, _ in parts]), torch.stack([own for _, own in parts])
+
+    def pixels_together(
+        self,
+        x: Float[Tensor, " params"],
+        corners: Int[np.ndarray, "points corners"],
+        bary: Float[np.ndarray, "points corners"],
+    ) -> Float[Tensor, "views points 2"]:
+        """The pixels of `project_together` alone."""
+        out, place = [], None
+        for view in range(len(self.starts)):
+            if place is None or not self.shared:
+                place = self.model.places(self.head(x, view), corners, bary)
+            out.append(self.camera(x, view).project(place)[0])
+        return torch.stack(out)
+
+    def columns(self, view: int) -> Int[Tensor, " own"]:
+        """The parameters that one view depends on: identity, expression, camera."""
+        everything = torch.arange(self.table.size)
+        names = ("expression", *_POSE)
+        runs = [everything[self.table.slices["identity"]]]
+        return torch.cat(runs + [everything[self._own(name, view)] for name in names])
+
+    def _before(
+        self, x: Tensor, view: int, place: Tensor, motion: Tensor
+    ) -> tuple[Float[Tensor, "points 2"], Float[Tensor, "points 2 own"]]:
+        """Pixels of points of the head in one view, and their derivative by its `columns`."""
         start, rotation, offset, focal, turning = self._pose(x, view)
         camera = self.camera(x, view)
         centred = place - self._centre
         local = centred @ rotation.T + offset
         slope = camera.pixel_jacobian(local)
         pixels = focal * local[:, :2] / local[:, 2:] + camera.centre
-        out = torch.zeros(len(place), 2, self.table.size, dtype=x.dtype)
-        head = slope @ (rotation @ motion)
-        modes = self.model.table["identity"].size
-        columns = self.table.slices
-        out[..., columns["identity"]] = head[..., :modes]
-        out[..., self._own("expression", view)] = head[..., modes:]
         turned = torch.einsum("krc,pc->prk", turning, centred)
-        out[..., self._own("rotation", view)] = slope @ turned
         sideways = torch.zeros(3, 2, dtype=x.dtype)
         sideways[0, 0] = sideways[1, 1] = offset[2]
-        out[..., self._own("place", view)] = slope @ sideways
-        out[..., self._own("log_distance", view)] = slope @ offset[:, None]
-        out[..., self._own("log_focal", view)] = (pixels - camera.centre)[..., None]
-        return pixels, out
+        parts = [
+            (slope @ rotation) @ motion,
+            slope @ turned,
+            slope @ sideways,
+            slope @ offset[:, None],
+            (pixels - camera.centre)[..., None],
+        ]
+        return pixels, torch.cat(parts, dim=-1)
 
     def _pose(self, x: Tensor, view: int) -> tuple[Camera, Tensor, Tensor, Tensor, Tensor]:
         """Start, rotation, offset of the head's middle, focal length, d rotation / d vector."""
@@ -170,12 +219,14 @@ class Views:
 
 @dataclass(frozen=True)
 class ViewsEnergy:
-    """A solver's problem: image terms of every view, and terms of the parameters."""
+    """A solver's problem: image terms of every view, of all views together, of the parameters."""
 
     views: Views
     pictures: Sequence[Sequence[ImagePoints]]
     """Terms of each view."""
     parameter_terms: Sequence[ParameterTerm] = ()
+    joint_terms: Sequence[JointTerm] = ()
+    """Terms of what all views show of the same points."""
 
     def energy(self, x: Float[Tensor, " params"]) -> float:
         """E(x)."""
@@ -183,12 +234,24 @@ class ViewsEnergy:
         for view, terms in enumerate(self.pictures):
             for term in terms:
                 total += term.energy(self.views.pixels(x, view, term.corners, term.bary))
+        for term in self.joint_terms:
+            total += term.energy(self.views.pixels_together(x, term.corners, term.bary))
         return total
+
+    def value_and_gradient(
+        self, x: Float[Tensor, " params"]
+    ) -> tuple[float, Float[Tensor, " params"]]:
+        """E(x) and dE/dx, for first-order solvers."""
+        model = self._model(x, curved=False)
+        return model.energy, model.gradient
 
     def quadratic(
         self, x: Float[Tensor, " params"], free: Bool[Tensor, " params"] | None = None
     ) -> Quadratic:
         """E(x), its gradient and J^T W J."""
+        return self._model(x, curved=True)
+
+    def _model(self, x: Float[Tensor, " params"], curved: bool) -> Quadratic:
         size = self.views.table.size
         energy, gradient = 0.0, torch.zeros(size, dtype=x.dtype)
         matrix = torch.zeros(size, size, dtype=x.dtype)
@@ -197,9 +260,32 @@ class ViewsEnergy:
                 pixels, jacobian = self.views.project(x, view, term)
                 part, pull, curvature = term.normal_equations(pixels, jacobian)
                 energy, gradient, matrix = energy + part, gradient + pull, matrix + curvature
+        for term in self.joint_terms:
+            part, equations = self._joint(x, term, curved)
+            energy, gradient = energy + part, gradient + equations.gradient
+            matrix = matrix + equations.matrix
         for term in self.parameter_terms:
             values = x.numpy()
             energy += term.energy(values)
             gradient = gradient + torch.from_numpy(term.gradient(values))
             matrix.diagonal().add_(torch.from_numpy(term.curvature(values)))
         return Quadratic(energy, gradient, matrix)
+
+    def _joint(
+        self, x: Float[Tensor, " params"], term: JointTerm, curved: bool
+    ) -> tuple[float, JointEquations]:
+        """A joint term's energy and equations, a block of points at a time."""
+        views = self.views
+        columns = torch.stack([views.columns(view) for view in range(len(views.starts))])
+        out = JointEquations(columns, views.table.size, x.dtype)
+        model = term.pixel_model(views.pixels_together(x, term.corners, term.bary))
+        block_of = torch.full((len(term.corners),), -1)
+        block_of[model.centres] = torch.arange(len(model.centres))
+        for first in range(0, len(term.corners), _POINTS):
+            some = slice(first, first + _POINTS)
+            _, jacobian = views.project_together(x, term.corners[some], term.bary[some])
+            out.pull(jacobian, model.gradient[:, some])
+            here = block_of[some]
+            if curved:
+                out.couple(jacobian[:, here >= 0], model.matrices(here[here >= 0]))
+        return model.energy, out

@@ -1,4 +1,4 @@
-"""Which vertices a camera sees: in the picture, facing it, and behind no other surface."""
+"""Which points of a surface a camera sees: in the picture, facing it, behind nothing else."""
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -30,14 +30,27 @@ def visible_vertices(
     """
     if fragments is None:
         fragments = rasterise(vertices, faces, camera)
-    camera = camera.to(vertices.dtype).to(vertices.device)
-    px, depth = camera.project(vertices)
+    normals = smooth_normals(vertices, faces)
+    return visible_points(vertices, normals, fragments, camera, tolerance, least_cosine)
+
+
+def visible_points(
+    points: Float[Tensor, "points 3"],
+    normals: Float[Tensor, "points 3"],
+    fragments: Fragments,
+    camera: Camera,
+    tolerance: float = TOLERANCE,
+    least_cosine: float = 0.0,
+) -> Bool[Tensor, " points"]:
+    """The same for any points of the surface whose picture by `camera` is `fragments`."""
+    camera = camera.to(points.dtype).to(points.device)
+    px, depth = camera.project(points)
     width, height = camera.size
     limit = px.new_tensor([width, height])
     inside = (px >= 0).all(-1) & (px <= limit).all(-1) & (depth >= NEAR)
-    towards = torch.nn.functional.normalize(camera.position - vertices, dim=-1)
-    facing = (smooth_normals(vertices, faces) * towards).sum(-1) > least_cosine
-    # The first of the four pixels whose centres surround the vertex; the border is repeated.
+    towards = torch.nn.functional.normalize(camera.position - points, dim=-1)
+    facing = (normals * towards).sum(-1) > least_cosine
+    # The first of the four pixels whose centres surround the point; the border is repeated.
     corner = (px.nan_to_num() - 0.5).floor().clamp(-1, max(width, height)).long()
     farthest = torch.zeros_like(depth)
     for step in ((0, 0), (1, 0), (0, 1), (1, 1)):

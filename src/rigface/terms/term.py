@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Float, Int
+from torch import Tensor
 
 
 @dataclass(frozen=True)
@@ -78,4 +79,46 @@ class ParameterTerm(Protocol):
 
     def curvature(self, x: Float[np.ndarray, " params"]) -> Float[np.ndarray, " params"]:
         """Diagonal of the Hessian."""
+        ...
+
+
+@dataclass(frozen=True)
+class PixelModel:
+    """Second-order model of an energy of the pixels that points of the skin have in every view."""
+
+    energy: float
+    gradient: Float[Tensor, "views points 2"]
+    """dE / d pixels, exact."""
+    centres: Int[Tensor, " blocks"]
+    """The point that each block of the Gauss-Newton matrix belongs to."""
+    moves: Float[Tensor, "blocks views 2 rows"]
+    """d residual / d pixel of the centre, before the views are coupled."""
+    coupling: Float[Tensor, "blocks views views"]
+    """Symmetric, positive semi-definite."""
+
+    def matrices(self, blocks: Int[Tensor, " some"]) -> Float[Tensor, "some n n"]:
+        """Gauss-Newton matrices by the pixels of the centres in all views, n = 2 views."""
+        flat = self.moves[blocks].flatten(1, 2)
+        weight = self.coupling[blocks].repeat_interleave(2, dim=1).repeat_interleave(2, dim=2)
+        return (flat @ flat.transpose(1, 2)) * weight
+
+
+@runtime_checkable
+class JointTerm(Protocol):
+    """A frozen energy of the same points of the skin in all views."""
+
+    @property
+    def corners(self) -> Int[np.ndarray, "points corners"]:
+        """Skin vertices whose weighted mean each point is."""
+        ...
+
+    @property
+    def bary(self) -> Float[np.ndarray, "points corners"]: ...
+
+    def energy(self, pixels: Float[Tensor, "views points 2"]) -> float:
+        """E."""
+        ...
+
+    def pixel_model(self, pixels: Float[Tensor, "views points 2"]) -> PixelModel:
+        """E, dE / d pixels and its Gauss-Newton matrix."""
         ...
