@@ -126,7 +126,7 @@ def painted(head: PhotoHead, data: Path) -> PaintedHead:
     if head.name in TEXTURED:
         albedo = _texture(head, data / TEXTURED[head.name])
     else:
-        paint = HairyPaint(_with_eyes(head), _scalp())
+        paint = _with_eyes(head)
         albedo = _carried(head, paint)
         if head.name in MASKS:
             lent, paint = _lent(head, load_template(), paint)
@@ -157,18 +157,14 @@ def _texture(head: PhotoHead, file: Path) -> Texture:
     )
 
 
-def _scalp() -> Float[Tensor, " verts"]:
-    return torch.from_numpy(load_template().regions["scalp"].astype(np.float64))
-
-
 def _with_eyes(head: PhotoHead) -> HeadPaint:
-    """The painted template whose eyeballs have their true size and look out of their lids.
+    """The painted template with hair, its eyeballs of true size, looking out of their lids.
 
     Irises have the diameter that people have, 11.7 +- 0.5 mm, whatever the size of the head: a
     fit that takes its size from them is as wrong as it would be on people.
     """
     template = load_template()
-    paint = HeadPaint.of_template(template, _palette(head.name))
+    paint = HeadPaint.of_template(template, _palette(head.name), hair=True)
     rest, balls = paint.rest.clone(), paint.balls.clone()
     iris = 1 + _IRIS_SPREAD * np.random.default_rng(zlib.crc32(head.name.encode())).normal()
     for row, side in enumerate("LR"):
@@ -184,34 +180,7 @@ def _with_eyes(head: PhotoHead) -> HeadPaint:
     return replace(paint, rest=rest, balls=balls)
 
 
-@dataclass(frozen=True)
-class HairyPaint:
-    """The painted template with hair on its scalp."""
-
-    skin: HeadPaint
-    scalp: Float[Tensor, " verts"]
-
-    @property
-    def faces(self) -> Int[Tensor, "faces 3"]:
-        return self.skin.faces
-
-    def at(
-        self, face: Int[Tensor, " pixels"], bary: Float[Tensor, "pixels 3"]
-    ) -> Float[Tensor, "pixels 3"]:
-        """Linear RGB at points on faces."""
-        share = interpolate(self.scalp[:, None], self.faces, face, bary)
-        cover = ((share - 0.3) / 0.4).clamp(0, 1)
-        hair = torch.tensor(self.skin.palette.brows).to(share)
-        return self.skin.at(face, bary) * (1 - cover) + cover * hair
-
-    def only(self, faces: Int[np.ndarray, " kept"]) -> "HairyPaint":
-        """Of some of the template's faces."""
-        kept = torch.from_numpy(faces)
-        skin = replace(self.skin, faces=self.skin.faces[kept], part=self.skin.part[kept])
-        return HairyPaint(skin, self.scalp)
-
-
-def _carried(head: PhotoHead, paint: HairyPaint) -> LatticeColours:
+def _carried(head: PhotoHead, paint: HeadPaint) -> LatticeColours:
     """The colour of the nearest place on the registered template, over the whole scan."""
     template, mesh = load_template(), head.mesh
     ids = _outer_ids(template)
@@ -224,8 +193,9 @@ def _carried(head: PhotoHead, paint: HairyPaint) -> LatticeColours:
     face = torch.from_numpy(ids[found.face])
     colour = paint.at(face, torch.from_numpy(found.bary))
     far = torch.from_numpy(found.distance > _BEYOND)
+    assert paint.scalp is not None
     scalp = interpolate(paint.scalp[:, None], paint.faces, face, torch.from_numpy(found.bary))
-    hair = torch.tensor(paint.skin.palette.brows).to(colour)
+    hair = torch.tensor(paint.palette.brows).to(colour)
     other = torch.where(scalp > 0.5, hair, torch.tensor(_CLOTH).to(colour))
     colour = torch.where(far[:, None], other, colour)
     return LatticeColours(colour.reshape(len(mesh.faces), -1, 3).float(), n)
@@ -240,8 +210,8 @@ def _outer_ids(template: Template) -> Int[np.ndarray, " faces"]:
 
 
 def _lent(
-    head: PhotoHead, template: Template, paint: HairyPaint
-) -> tuple[Float[np.ndarray, "verts 3"], HairyPaint]:
+    head: PhotoHead, template: Template, paint: HeadPaint
+) -> tuple[Float[np.ndarray, "verts 3"], HeadPaint]:
     """The registered skin, sunk below the scan wherever the scan covers it."""
     mesh, vertices = head.mesh, head.template
     skin = template.parts["skin"].faces

@@ -7,15 +7,15 @@ from itertools import product
 
 import numpy as np
 import torch
-from jaxtyping import Float
-from PIL import Image
 
 from rigface.bench.photo_paint import PaintedHead
 from rigface.cameras import Camera
-from rigface.cameras.camera import looking_at
+from rigface.cameras.camera import orbiting
 from rigface.evidence.photo import Photo
 from rigface.io.image import DIAGONAL_35MM
+from rigface.render.background import out_of_focus
 from rigface.render.lighting import STUDIO, Lighting
+from rigface.render.sensor import with_sensor_noise
 from rigface.render.shade import render
 
 SIZE = (640, 640)
@@ -35,8 +35,6 @@ _FACE_SHARE = 0.5
 _FACE = 0.2
 _TARGET = np.array([0.0, -0.03, 0.03])
 """Middle of a face from between the eyes, metres."""
-_NOISE = 1.5
-"""Standard deviation of the sensor's noise, sRGB codes."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +85,7 @@ def take(head: PaintedHead, shot: Shot, size: tuple[int, int] = SIZE) -> Picture
     """Yaw, pitch, roll, distance and framing vary a little, seeded by the head and the shot."""
     rng = np.random.default_rng(zlib.crc32(f"{head.name} {shot.name}".encode()))
     camera = _camera(shot, size, rng)
-    background = _background(size, rng)
+    background = out_of_focus(size, rng)
     clean = render(
         head.vertices,
         head.faces,
@@ -97,8 +95,7 @@ def take(head: PaintedHead, shot: Shot, size: tuple[int, int] = SIZE) -> Picture
         torch.from_numpy(background),
         openness=head.openness,
     )
-    noisy = clean + rng.normal(scale=_NOISE, size=clean.shape)
-    pixels = np.clip(np.round(noisy), 0, 255).astype(np.uint8)
+    pixels = with_sensor_noise(clean, rng)
     focal = float(camera.focal[0]) if shot.told else None
     return Picture(head.name, shot, Photo(pixels, focal), camera)
 
@@ -110,22 +107,5 @@ def _camera(shot: Shot, size: tuple[int, int], rng: np.random.Generator) -> Came
     yaw = np.radians(shot.yaw + rng.uniform(-3, 3))
     pitch = np.radians(rng.normal(0, 4))
     roll = np.radians(rng.normal(0, 4))
-    back = np.array([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)])
-    side = np.array([np.cos(yaw), 0.0, -np.sin(yaw)])
-    up = np.cos(roll) * np.array([0.0, 1.0, 0.0]) + np.sin(roll) * side
     target = _TARGET + rng.normal(scale=0.006, size=3)
-    position = target + distance * back
-    return looking_at(target.tolist(), position.tolist(), focal, size, up.tolist())
-
-
-def _background(
-    size: tuple[int, int], rng: np.random.Generator
-) -> Float[np.ndarray, "height width 3"]:
-    """Something out of focus, darker or lighter than the face."""
-    shades, tints = rng.uniform(0.6, 1.4, size=(5, 5, 1)), rng.uniform(0.9, 1.1, size=(5, 5, 3))
-    coarse = rng.uniform(0.04, 0.6) * shades * tints
-    planes = [
-        np.asarray(Image.fromarray(plane.astype(np.float32)).resize(size, Image.Resampling.BICUBIC))
-        for plane in coarse.transpose(2, 0, 1)
-    ]
-    return np.stack(planes, axis=-1).clip(0, 1).astype(np.float64)
+    return orbiting(target.tolist(), yaw, pitch, distance, focal, size, roll=roll)

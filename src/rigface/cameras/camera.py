@@ -183,13 +183,16 @@ def orbiting(
     focal: float,
     size: tuple[int, int],
     dtype: torch.dtype = torch.float64,
+    roll: float = 0.0,
 ) -> Camera:
     """A camera that looks at a head in model space (+Y up, +Z out of the face) from around it.
 
-    `yaw` and `pitch` are in radians: 0, 0 is the front view, positive yaw shows the subject's left
-    side, positive pitch looks down from above. `distance` is in metres, `focal` in pixels.
+    `yaw`, `pitch` and `roll` are in radians: 0, 0, 0 is the front view, positive yaw shows the
+    subject's left side, positive pitch looks down from above, positive roll turns the head
+    anticlockwise in the picture. `distance` is in metres, `focal` in pixels.
     """
-    turn, tilt = torch.tensor(yaw, dtype=dtype), torch.tensor(pitch, dtype=dtype)
-    back = [turn.sin() * tilt.cos(), tilt.sin(), turn.cos() * tilt.cos()]
-    position = [float(t) + distance * float(b) for t, b in zip(target, back, strict=True)]
-    return looking_at(target, position, focal, size, dtype=dtype)
+    back = np.array([np.sin(yaw) * np.cos(pitch), np.sin(pitch), np.cos(yaw) * np.cos(pitch)])
+    side = np.array([np.cos(yaw), 0.0, -np.sin(yaw)])
+    up = np.cos(roll) * np.array([0.0, 1.0, 0.0]) + np.sin(roll) * side
+    position = np.asarray(target, dtype=np.float64) + distance * back
+    return looking_at(target, position.tolist(), focal, size, up.tolist(), dtype)

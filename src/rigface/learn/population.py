@@ -87,8 +87,15 @@ def build_population(
 
     Raises InputError if `anny` is not installed.
     """
-    rng = np.random.default_rng(config.seed)
     carried = carry_ict(ict, template, config.registered, config.seed)
+    return sample_population(carried, template, config)
+
+
+def sample_population(
+    carried: CarriedIct, template: Template, config: PopulationConfig = PopulationConfig()
+) -> Population:
+    """`build_population` from ICT's faces that have been registered already."""
+    rng = np.random.default_rng(config.seed)
     z = truncated_normal(rng, (config.ict_heads, len(carried.modes)))
     anny = sample_anny(template, config.anny_per_group, config.seed)
     heads = np.concatenate([carried.heads(z), anny.heads])

@@ -5,7 +5,7 @@ expression: each vertex carries its rest position, a pixel interpolates it and i
 Not a likeness of anybody; detectors and people recognise a face in it.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -79,10 +79,15 @@ class HeadPaint:
     palette: Palette = field(default_factory=Palette)
     mottle: float = 0.05
     """Relative strength of the irregularities of the skin; 0 paints it even."""
+    scalp: Float[Tensor, " verts"] | None = None
+    """1 where hair of the brows' colour grows, 0 elsewhere; None paints a bald head."""
 
     @staticmethod
     def of_template(
-        template: Template, palette: Palette | None = None, mottle: float = 0.05
+        template: Template,
+        palette: Palette | None = None,
+        mottle: float = 0.05,
+        hair: bool = False,
     ) -> "HeadPaint":
         """Paint for all parts of a template, in its own face order."""
         mesh = template.mesh
@@ -99,7 +104,13 @@ class HeadPaint:
             torch.tensor([[*ball.centre, *ball.gaze, ball.radius] for ball in balls]).double(),
             palette or Palette(),
             mottle,
+            torch.from_numpy(template.regions["scalp"].astype(np.float64)) if hair else None,
         )
+
+    def only(self, faces: Int[np.ndarray, " kept"]) -> "HeadPaint":
+        """For a list of some of these faces."""
+        kept = torch.from_numpy(faces)
+        return replace(self, faces=self.faces[kept], part=self.part[kept])
 
     def at(
         self, face: Int[Tensor, " pixels"], bary: Float[Tensor, "pixels 3"]
@@ -115,7 +126,7 @@ class HeadPaint:
         for ball, number in zip(self.balls, (_EYE_L, _EYE_R), strict=True):
             mine = part == number
             colour[mine] = self._eye(place[mine], ball)
-        return colour
+        return colour if self.scalp is None else self._hairy(colour, self.scalp, face, bary)
 
     def _skin(self, place: Tensor, fields: Tensor) -> Tensor:
         base = torch.tensor(self.palette.skin).to(place).expand_as(place)
@@ -124,6 +135,11 @@ class HeadPaint:
         colour = _mix(colour, self.palette.brows, 0.92 * self._brow_cover(place))
         colour = _mix(colour, self.palette.lips, _step(fields[:, 0], 0.5, _LIP_EDGE))
         return _mix(colour, self.palette.mouth, _step(fields[:, 1], 0.5, 0.5))
+
+    def _hairy(self, colour: Tensor, scalp: Tensor, face: Tensor, bary: Tensor) -> Tensor:
+        share = interpolate(scalp[:, None], self.faces, face, bary)
+        cover = ((share - 0.3) / 0.4).clamp(0, 1)
+        return colour * (1 - cover) + cover * torch.tensor(self.palette.brows).to(share)
 
     def _brow_cover(self, place: Tensor) -> Tensor:
         """1 under the hair, 0 beside it: the nearest of the discs strung along the line."""
