@@ -8,11 +8,13 @@ import torch
 
 from rigface.cameras.camera import orbiting
 from rigface.fit.photo import identity_model
-from rigface.fit.views import View, Views, ViewsEnergy
-from rigface.terms.image_points import ImagePoints
+from rigface.fit.views import DetectorModes, View, Views, ViewsEnergy
+from rigface.terms.image_points import Beside, ImagePoints
 from rigface.terms.prior import ParameterPrior
 from rigface.terms.robust import GemanMcClure, LeastSquares
 from rigface.terms.sparsity import SparsityPrior
+
+MODES = 3
 
 
 @lru_cache(maxsize=2)
@@ -20,20 +22,20 @@ def views(shared: bool) -> Views:
     starts = [
         View(orbiting((0.0, -0.03, 0.03), yaw, 0.1, 0.6, 900.0, (640, 480))) for yaw in (0.0, 0.6)
     ]
-    return Views(identity_model(), starts, shared)
+    return Views(identity_model(), starts, shared, DetectorModes(MODES, 0.4))
 
 
-def points(count: int = 40, outline: bool = False) -> ImagePoints:
+def points(count: int = 40, outline: bool = False, beside: bool = False) -> ImagePoints:
     rng = np.random.default_rng(3)
     faces = identity_model().faces.numpy()
     corners = faces[rng.integers(0, len(faces), count)]
     bary = rng.dirichlet(np.ones(3), count)
     angle = rng.uniform(0, 6.28, count)
     normals = np.column_stack([np.cos(angle), np.sin(angle)]) if outline else None
-    pixels = rng.uniform(100, 400, (count, 2))
-    return ImagePoints(
-        corners, bary, pixels, rng.uniform(1, 3, count), normals, GemanMcClure(200.0)
-    )
+    pixels, sigma = rng.uniform(100, 400, (count, 2)), rng.uniform(1, 3, count)
+    mean, modes = rng.normal(0, 3e-3, (count, 3)), rng.normal(0, 3e-3, (count, 3, MODES))
+    offset = Beside(mean, modes) if beside else None
+    return ImagePoints(corners, bary, pixels, sigma, normals, GemanMcClure(200.0), offset)
 
 
 def somewhere(shared: bool) -> torch.Tensor:
@@ -51,8 +53,11 @@ def somewhere(shared: bool) -> torch.Tensor:
 
 @pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("view", [0, 1])
-def test_the_derivative_agrees_with_finite_differences(shared: bool, view: int) -> None:
-    model, x, marks = views(shared), somewhere(shared), points()
+@pytest.mark.parametrize("beside", [True, False])
+def test_the_derivative_agrees_with_finite_differences(
+    shared: bool, view: int, beside: bool
+) -> None:
+    model, x, marks = views(shared), somewhere(shared), points(beside=beside)
     _, jacobian = model.project(x, view, marks)
     h = 1e-6
     for name, run in model.table.slices.items():
@@ -66,6 +71,25 @@ def test_the_derivative_agrees_with_finite_differences(shared: bool, view: int) 
         )
 
 
+def test_a_detector_sees_points_beside_their_places() -> None:
+    model, x, marks = views(True), somewhere(True), points(beside=True)
+    values = model.table.unpack(x)
+    plain, _ = model.project(x, 1, points())
+    assert not torch.allclose(model.pixels(x, 1, marks), plain)
+    error = 0.4**0.5 * values["detector_person"] + 0.6**0.5 * values["detector_view"][1]
+    assert marks.beside is not None
+    offset = torch.from_numpy(marks.beside.mean) + torch.from_numpy(marks.beside.modes) @ error
+    place = model.model.places(model.head(x, 1), marks.corners, marks.bary) + offset
+    torch.testing.assert_close(model.pixels(x, 1, marks), model.camera(x, 1).project(place)[0])
+    torch.testing.assert_close(model.project(x, 1, marks)[0], model.pixels(x, 1, marks))
+
+
+def test_one_view_has_no_second_set_of_detector_modes() -> None:
+    alone = Views(identity_model(), views(True).starts[:1], True, DetectorModes(MODES, 0.4))
+    assert alone.table["detector_person"].size == 0
+    assert alone.table["detector_view"].size == MODES
+
+
 def test_project_is_the_camera_of_the_head() -> None:
     model, x, marks = views(False), somewhere(False), points()
     for view in (0, 1):
@@ -75,7 +99,7 @@ def test_project_is_the_camera_of_the_head() -> None:
         place = (skin[torch.from_numpy(marks.corners)] * bary).sum(dim=1)
         expected, _ = model.camera(x, view).project(place)
         torch.testing.assert_close(pixels, expected)
-        torch.testing.assert_close(model.pixels(x, view, marks.corners, marks.bary), expected)
+        torch.testing.assert_close(model.pixels(x, view, marks), expected)
 
 
 @pytest.mark.parametrize("outline", [False, True])

@@ -32,23 +32,33 @@ from rigface.fit.photo_result import PhotoResult, PhotoView
 from rigface.fit.registration import Registration
 from rigface.fit.result import FittedRig
 from rigface.fit.rig_pose import fitted_rig
-from rigface.fit.views import HeadSpace, View, Views, ViewsEnergy
+from rigface.fit.views import DetectorModes, HeadSpace, View, Views, ViewsEnergy
 from rigface.models.identity import AsmIdentity
 from rigface.models.linear import LinearModel
 from rigface.models.posed import POSE, PosedModel
 from rigface.progress import NullProgress, Progress
+from rigface.rig.detector_error import load_detector_error
 from rigface.rig.landmark_embedding import LandmarkEmbedding, load_landmark_embedding
 from rigface.rig.template import Template
 from rigface.rig.template_io import load_template
 from rigface.solve.levenberg_marquardt import Box, LevenbergMarquardt, levenberg_marquardt
 from rigface.solve.threads import one_thread
-from rigface.terms.image_points import ImagePoints
+from rigface.terms.image_points import Beside, ImagePoints
 from rigface.terms.prior import ParameterPrior
 from rigface.terms.robust import GemanMcClure
 from rigface.terms.sparsity import SparsityPrior
 
 FIXED_SHAPES = ("tongueOut", "eyeLook")
 """Shapes (by the start of their names) that landmarks of a skin cannot tell."""
+PLACING = ("rotation", "place", "log_distance")
+EVERYTHING = (
+    *PLACING,
+    "log_focal",
+    "identity",
+    "expression",
+    "detector_person",
+    "detector_view",
+)
 MAX_REPROJECTION_PERCENT = 8.0
 """Above, the landmarks do not look like a face before a camera: the fit has failed."""
 MAX_YAW, WIDE_YAW = math.radians(80), math.radians(50)
@@ -58,13 +68,17 @@ MAX_YAW, WIDE_YAW = math.radians(80), math.radians(50)
 class PhotoSettings:
     """One set of numbers for every photo."""
 
-    landmark_trust: float = 4.0
-    """Factor on every landmark's sigma: their errors are not independent of each other."""
+    landmark_trust: float = 1.5
+    """Factor on the sigma that the model of the detector's error leaves to every landmark."""
+    given_trust: float = 4.0
+    """Factor for landmarks of another source: nothing is known of how their errors go together."""
+    detector_shared: float = 0.45
+    """Share of the detector's error that all photos of a person have in common."""
     identity: float = 1.0
     """Weight of the identity prior."""
     expression: float = 1.0
     """Weight of the expression weights' Gaussian prior (sigma of the parameter table)."""
-    sparsity: float = 2.0
+    sparsity: float = 6.0
     """Price of one unit of expression weight."""
     told_focal_sigma: float = 0.03
     typical_focal_sigma: float = 0.2
@@ -160,6 +174,7 @@ class _Fit:
         self.photos, self.faces, self.config = photos, faces, config
         self.settings = config.settings
         self.rows = [_landmarks(embedding, face) for face in faces]
+        self.detector = load_detector_error()
         self.contours = [image_contour(face) for face in faces]
         rest = model.table.zeros()
         starts = []
@@ -168,15 +183,15 @@ class _Fit:
             size = (photo.width, photo.height)
             weights = 1 / rows.sigma**2
             starts.append(View(first_camera(place, rows.pixels, weights, size, photo.focal_px)))
-        self.views = Views(model, starts, config.shared_expression)
+        detector = DetectorModes(self.detector.rank, self.settings.detector_shared)
+        self.views = Views(model, starts, config.shared_expression, detector)
 
     def solve(self, watch: Progress) -> Float[Tensor, " params"]:
         """All parameters."""
         x = self.views.table.zeros()
-        x = self._stage(x, ("rotation", "place", "log_distance"), 6, outline=False)
-        free = ("rotation", "place", "log_distance", "log_focal", "identity", "expression")
+        x = self._stage(x, PLACING, 6, outline=False)
         for step in range(self.settings.rounds):
-            x = self._stage(x, free, self.settings.steps, outline=step > 0)
+            x = self._stage(x, EVERYTHING, self.settings.steps, outline=step > 0)
             watch.update((step + 1) / self.settings.rounds, "face")
         return x
 
@@ -214,18 +229,26 @@ class _Fit:
         return ViewsEnergy(self.views, pictures, self._priors())
 
     def _weighed(self, rows: "LandmarkRows", camera: Camera) -> ImagePoints:
-        """Detector and embedding are both unsure of a landmark; they share its sigma."""
+        """The landmarks of one photo and what their detector is known to get wrong."""
         middle = camera.to_camera(torch.tensor([[0.0, -0.04, 0.08]], dtype=torch.float64))
         px_per_metre = float(camera.focal.mean() / middle[0, 2])
-        own = rows.own_sigma * px_per_metre
-        sigma = self.settings.landmark_trust * np.hypot(rows.sigma, own)
         kernel = GemanMcClure(4.0)
-        return ImagePoints(rows.corners, rows.bary, rows.pixels, sigma, None, kernel)
+        if rows.marks is None:
+            own = self.embedding.sigma[IBUG_PAIRS[17:]].mean(axis=1)
+            sigma = self.settings.given_trust * np.hypot(rows.sigma, own * px_per_metre)
+            return ImagePoints(rows.corners, rows.bary, rows.pixels, sigma, None, kernel)
+        error = self.detector
+        own = error.sigma[rows.marks] * px_per_metre
+        sigma = self.settings.landmark_trust * np.hypot(rows.sigma, own)
+        beside = Beside(error.mean[rows.marks], error.modes[rows.marks])
+        return ImagePoints(rows.corners, rows.bary, rows.pixels, sigma, None, kernel, beside)
 
     def _priors(self) -> list[ParameterPrior | SparsityPrior]:
         table, settings = self.views.table, self.settings
         weight, price = (np.zeros(table.size) for _ in range(2))
         weight[table.slices["identity"]] = settings.identity
+        for name in ("detector_person", "detector_view"):
+            weight[table.slices[name]] = 1.0
         sigma = table["expression"].sigma
         weight[table.slices["expression"]] = settings.expression / sigma**2
         price[table.slices["expression"]] = settings.sparsity
@@ -304,7 +327,8 @@ class _Fit:
         weights = self.views.head(x, view)[self.model.table["identity"].size :].tolist()
         names = self.template.expressions.names
         shown = {n: w for n, w in zip(names, weights, strict=True) if w > 0.01}
-        pixels = self.views.pixels(x, view, rows.corners, rows.bary)
+        skin = ImagePoints(rows.corners, rows.bary, rows.pixels, rows.sigma)
+        pixels = self.views.pixels(x, view, skin)
         miss = np.linalg.norm(pixels.numpy() - rows.pixels, axis=1)
         centres, radii = _eyeballs(self.template, head)
         looks = {}
@@ -328,8 +352,7 @@ class _Fit:
         Poses, lenses and expressions are marginalised; the head as a whole may move and grow.
         """
         table = self.views.table
-        names = ("rotation", "place", "log_distance", "log_focal", "identity", "expression")
-        free = self._box(names).free
+        free = self._box(EVERYTHING).free
         free &= ~((x <= table.column("lower")) | (x >= table.column("upper")))
         hessian = self._energy(x, outline=True).quadratic(x, free).hessian[free][:, free]
         covariance = torch.linalg.inv(hessian + 1e-9 * torch.eye(len(hessian), dtype=x.dtype))
@@ -358,8 +381,8 @@ class LandmarkRows:
     pixels: Float[np.ndarray, "points 2"]
     sigma: Float[np.ndarray, " points"]
     """Of the detector, pixels."""
-    own_sigma: Float[np.ndarray, " points"]
-    """Of the embedding, metres."""
+    marks: Int[np.ndarray, " points"] | None
+    """Numbers of the mesh points; None for the user's 68."""
 
 
 def _landmarks(embedding: LandmarkEmbedding, face: FaceObservation) -> LandmarkRows:
@@ -368,14 +391,11 @@ def _landmarks(embedding: LandmarkEmbedding, face: FaceObservation) -> LandmarkR
     if face.given_ibug68 is None:
         kept = np.flatnonzero(face.visible[:skin] & np.isfinite(face.landmarks[:skin]).all(axis=1))
         corners, bary = embedding.faces[embedding.face[kept]], embedding.bary[kept]
-        return LandmarkRows(
-            corners, bary, face.landmarks[kept], face.sigma[kept], embedding.sigma[kept]
-        )
+        return LandmarkRows(corners, bary, face.landmarks[kept], face.sigma[kept], kept)
     pairs = IBUG_PAIRS[17:]
     corners = embedding.faces[embedding.face[pairs]].reshape(len(pairs), -1)
     bary = 0.5 * embedding.bary[pairs].reshape(len(pairs), -1)
-    sigma = embedding.sigma[pairs].mean(axis=1)
-    return LandmarkRows(corners, bary, face.given_ibug68[17:], face.ibug68_sigma()[17:], sigma)
+    return LandmarkRows(corners, bary, face.given_ibug68[17:], face.ibug68_sigma()[17:], None)
 
 
 def _eyeballs(template: Template, head: Head) -> tuple[np.ndarray, np.ndarray]:

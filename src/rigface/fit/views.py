@@ -9,8 +9,12 @@ is shared.
 
 with p a point of the head in model space. Turning about the middle of the head and writing the
 place as direction and log distance keeps the parameters nearly independent of each other.
+
+A detector's error moves all its landmarks together, p = place + mean + modes c (`Beside`). It is
+partly the same in all photos of a person: c = sqrt(s) person + sqrt(1 - s) view, with s the share.
 """
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
@@ -25,7 +29,7 @@ from rigface.fit.joint import JointEquations
 from rigface.geometry.rotations import rotation_derivatives, rotation_from_vector
 from rigface.models.parameters import Parameter, ParameterTable
 from rigface.solve.problem import Quadratic
-from rigface.terms.image_points import ImagePoints
+from rigface.terms.image_points import Beside, ImagePoints
 from rigface.terms.term import JointTerm, ParameterTerm
 
 CENTRE = (0.0, -0.04, 0.0)
@@ -78,11 +82,26 @@ class View:
     """cam_from_model."""
 
 
-def views_table(model: HeadSpace, views: int, shared_expression: bool) -> ParameterTable:
-    """Identity, expression (one, or one per view), then the cameras."""
+@dataclass(frozen=True)
+class DetectorModes:
+    """Size of the detector's error in the parameters."""
+
+    count: int = 0
+    shared: float = 0.0
+    """Share of its variance that all photos of a person have in common."""
+
+
+def views_table(
+    model: HeadSpace,
+    views: int,
+    shared_expression: bool,
+    detector: DetectorModes = DetectorModes(),
+) -> ParameterTable:
+    """Identity, expression (one, or one per view), the cameras, the detector's errors."""
     shapes = model.table["expression"].size
     rows = (shapes,) if shared_expression else (views, shapes)
     meaning = "of each camera, from its start"
+    person = (detector.count if views > 1 and detector.shared else 0,)
     return ParameterTable(
         [
             model.table["identity"],
@@ -91,6 +110,8 @@ def views_table(model: HeadSpace, views: int, shared_expression: bool) -> Parame
             Parameter("place", (views, 2), "1", 0.05, max_step=0.2, meaning=meaning),
             Parameter("log_distance", (views,), "1", 0.3, -3.0, 3.0, 0.3, meaning),
             Parameter("log_focal", (views,), "1", 0.3, -3.0, 3.0, 0.3, meaning),
+            Parameter("detector_person", person, "1", 1.0, meaning="error in all views"),
+            Parameter("detector_view", (views, detector.count), "1", 1.0, meaning="in one view"),
         ]
     )
 
@@ -99,11 +120,17 @@ class Views:
     """The map from parameters to pixels in every view, and its derivative."""
 
     def __init__(
-        self, model: HeadSpace, starts: Sequence[View], shared_expression: bool = True
+        self,
+        model: HeadSpace,
+        starts: Sequence[View],
+        shared_expression: bool = True,
+        detector: DetectorModes = DetectorModes(),
     ) -> None:
         self.model, self.starts = model, tuple(starts)
         self.shared = shared_expression
-        self.table = views_table(model, len(starts), shared_expression)
+        self.table = views_table(model, len(starts), shared_expression, detector)
+        share = detector.shared if self.table["detector_person"].size else 0.0
+        self._roots = math.sqrt(share), math.sqrt(1 - share)
         self._centre = torch.tensor(CENTRE, dtype=torch.float64)
 
     def head(self, x: Float[Tensor, " params"], view: int) -> Float[Tensor, " head_params"]:
@@ -121,20 +148,31 @@ class Views:
         self,
         x: Float[Tensor, " params"],
         view: int,
-        corners: Int[np.ndarray, "points corners"],
-        bary: Float[np.ndarray, "points corners"],
+        points: ImagePoints,
     ) -> Float[Tensor, "points 2"]:
-        """Pixels of points on the skin in one view."""
-        return self.camera(x, view).project(self.model.places(self.head(x, view), corners, bary))[0]
+        """The pixels of `project` alone."""
+        place = self.model.places(self.head(x, view), points.corners, points.bary)
+        if points.beside is not None:
+            place = place + self._beside(x, view, points.beside)
+        return self.camera(x, view).project(place)[0]
 
     def project(
         self, x: Float[Tensor, " params"], view: int, points: ImagePoints
     ) -> tuple[Float[Tensor, "points 2"], Float[Tensor, "points 2 params"]]:
         """Pixels of a view's points and their derivative with respect to all parameters."""
         place, motion = self.model.points(self.head(x, view), points.corners, points.bary)
+        if points.beside is not None:
+            place = place + self._beside(x, view, points.beside)
         pixels, own = self._before(x, view, place, motion)
         out = torch.zeros(len(place), 2, self.table.size, dtype=x.dtype)
         out[..., self.columns(view)] = own
+        if points.beside is not None:
+            slope = self.camera(x, view).project_jacobian(place)
+            moves = slope @ torch.from_numpy(points.beside.modes)
+            person, mine = self._roots
+            if self.table["detector_person"].size:
+                out[..., self.table.slices["detector_person"]] = person * moves
+            out[..., self._own("detector_view", view)] = mine * moves
         return pixels, out
 
     def project_together(
@@ -171,6 +209,14 @@ class Views:
         names = ("expression", *_POSE)
         runs = [everything[self.table.slices["identity"]]]
         return torch.cat(runs + [everything[self._own(name, view)] for name in names])
+
+    def _beside(self, x: Tensor, view: int, beside: Beside) -> Float[Tensor, "points 3"]:
+        """Where the points of one view are meant to be, from their places on the skin."""
+        values, (person, mine) = self.table.unpack(x), self._roots
+        error = mine * values["detector_view"][view]
+        if len(values["detector_person"]):
+            error = error + person * values["detector_person"]
+        return torch.from_numpy(beside.mean) + torch.from_numpy(beside.modes) @ error
 
     def _before(
         self, x: Tensor, view: int, place: Tensor, motion: Tensor
@@ -233,7 +279,7 @@ class ViewsEnergy:
         total = sum(term.energy(x.numpy()) for term in self.parameter_terms)
         for view, terms in enumerate(self.pictures):
             for term in terms:
-                total += term.energy(self.views.pixels(x, view, term.corners, term.bary))
+                total += term.energy(self.views.pixels(x, view, term))
         for term in self.joint_terms:
             total += term.energy(self.views.pixels_together(x, term.corners, term.bary))
         return total

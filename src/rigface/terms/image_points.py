@@ -15,6 +15,18 @@ from rigface.terms.robust import Kernel, LeastSquares
 
 
 @dataclass(frozen=True)
+class Beside:
+    """Points beside the skin's: at `mean + modes c` from them in model space, metres.
+
+    `c ~ N(0, 1)` is unknown and one vector for all points of a view: what a detector gets wrong
+    about a face, it gets wrong everywhere (`rig.detector_error`).
+    """
+
+    mean: Float[np.ndarray, "points 3"]
+    modes: Float[np.ndarray, "points 3 modes"]
+
+
+@dataclass(frozen=True)
 class ImagePoints:
     """Frozen pairs of one view: a point inside a skin triangle, and where a picture has it."""
 
@@ -27,6 +39,8 @@ class ImagePoints:
     normals: Float[np.ndarray, "points 2"] | None = None
     """Unit normals of the outline that the points lie on; None for fixed points."""
     kernel: Kernel = field(default_factory=LeastSquares)
+    beside: Beside | None = None
+    """Where the picture's points are meant to be, if not at these points of the skin."""
 
     def energy(self, projected: Float[Tensor, "points 2"]) -> float:
         """E."""
