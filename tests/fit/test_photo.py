@@ -20,7 +20,8 @@ from rigface.fit.photo import PhotoConfig, PhotoSettings, fit_photos, identity_m
 from rigface.fit.photo_result import PhotoResult
 from rigface.geometry.similarity import align_points
 from rigface.models.linear import LinearModel
-from rigface.rig.landmark_embedding import load_landmark_embedding
+from rigface.rig.detector_error import load_detector_error
+from rigface.rig.landmark_embedding import SKIN_COUNT, load_landmark_embedding
 from rigface.rig.template_io import load_template
 
 SIZE = (800, 800)
@@ -43,9 +44,17 @@ def camera(yaw: float, focal: float = 1400.0) -> Camera:
     return orbiting((0.0, -0.03, 0.03), yaw, 0.05, 0.55, focal, SIZE)
 
 
-def seen(vertices: np.ndarray, view: Camera, noise: float = 0.0, seed: int = 0) -> FaceObservation:
-    """What a perfect detector with some noise (pixels) says."""
-    places = load_landmark_embedding().positions(vertices)
+def seen(
+    vertices: np.ndarray, view: Camera, noise: float = 0.0, seed: int = 0, annotator: bool = False
+) -> FaceObservation:
+    """What the detector says by the model of its error, and some noise (pixels) of its own.
+
+    An annotator hits the places themselves.
+    """
+    places, error = load_landmark_embedding().positions(vertices), load_detector_error()
+    if not annotator:
+        c = np.random.default_rng(seed).standard_normal(error.rank)
+        places[:SKIN_COUNT] += error.mean + error.modes @ c
     pixels, _ = view.project(torch.from_numpy(places))
     shaken = pixels.numpy() + noise * np.random.default_rng(seed).standard_normal((478, 2))
     return FaceObservation(
@@ -67,8 +76,7 @@ def photo(focal: float | None = None) -> Photo:
 def fitted(vertices: np.ndarray, yaw: float, noise: float = 0.0, told: bool = True) -> PhotoResult:
     view = camera(yaw)
     focal = float(view.focal[0]) if told else None
-    independent = PhotoConfig(settings=PhotoSettings(landmark_trust=1.0))
-    return fit_photos([photo(focal)], [seen(vertices, view, noise)], independent)
+    return fit_photos([photo(focal)], [seen(vertices, view, noise)])
 
 
 def distance(result: PhotoResult, truth: np.ndarray) -> float:
@@ -87,7 +95,7 @@ def test_a_known_head_is_nearer_than_the_mean_head(yaw: float) -> None:
     result = fitted(truth, yaw, noise=1.0)
     assert result.ok
     assert distance(result, truth) < 0.6 * 1000 * np.linalg.norm(before, axis=1).mean()
-    assert result.reprojection_percent < 1.5
+    assert result.reprojection_percent < 3.5  # of the places themselves: the detector's error
     assert math.degrees(abs(result.views[0].yaw)) == pytest.approx(math.degrees(yaw), abs=3.0)
 
 
@@ -122,7 +130,7 @@ def test_the_same_input_gives_the_same_parameters() -> None:
 
 def test_sixty_eight_points_are_enough() -> None:
     truth, view = person(3), camera(0.0)
-    face = seen(truth, view)
+    face = seen(truth, view, annotator=True)
     given = face.ibug68()
     blind = replace(
         face,
