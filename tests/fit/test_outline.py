@@ -12,7 +12,8 @@ from rigface.evidence.label_map import CLASSES, LabelMap
 from rigface.fit.image_contours import label_contour, person_contour
 from rigface.fit.outline import contour_points, edge_vertices, outline_pairs
 from rigface.fit.photo import identity_model
-from rigface.fit.views import View, Views, ViewsEnergy
+from rigface.fit.views import View, Views
+from rigface.fit.views_energy import ViewsEnergy
 from rigface.render.rasterise import rasterise
 from rigface.rig.template_io import load_template
 from rigface.solve.levenberg_marquardt import Box, LevenbergMarquardt, levenberg_marquardt

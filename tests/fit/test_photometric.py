@@ -18,7 +18,8 @@ from rigface.fit.photometric import (
     photometric_term,
     skin_texels,
 )
-from rigface.fit.views import View, Views, ViewsEnergy
+from rigface.fit.views import View, Views
+from rigface.fit.views_energy import ViewsEnergy
 from rigface.geometry.similarity import align_points
 from rigface.render.attributes import smooth_normals
 from rigface.render.head_paint import HeadPaint

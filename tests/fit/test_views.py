@@ -8,7 +8,8 @@ import torch
 
 from rigface.cameras.camera import orbiting
 from rigface.fit.photo import identity_model
-from rigface.fit.views import DetectorModes, View, Views, ViewsEnergy
+from rigface.fit.views import DetectorModes, View, Views
+from rigface.fit.views_energy import ViewsEnergy
 from rigface.terms.image_points import Beside, ImagePoints
 from rigface.terms.prior import ParameterPrior
 from rigface.terms.robust import GemanMcClure, LeastSquares

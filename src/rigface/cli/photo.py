@@ -77,11 +77,11 @@ class PhotoCommand:
                     for number, face in enumerate(faces[0])
                 ]
                 return max(codes)
-            chosen = [found[self.face or 0] for found in faces]
+            chosen = [found[self.face or 0] if found else None for found in faces]
             return self._fit(photos, chosen, self.out, progress, [len(found) for found in faces])
 
     def _faces(self, photos: "list[Photo]") -> "list[list[FaceObservation]]":
-        from rigface.fit.photo import no_face
+        from rigface.fit.photo_choice import no_face
         from rigface.perception import load_detector
 
         with importing():
@@ -89,6 +89,9 @@ class PhotoCommand:
         out = []
         for photo in photos:
             found = detector.detect(photo)
+            if not found and len(photos) > 1:
+                out.append([])
+                continue
             if not found:
                 raise InputError(no_face(photo))
             wanted = self.face or 0
@@ -103,7 +106,7 @@ class PhotoCommand:
     def _fit(
         self,
         photos: "list[Photo]",
-        faces: "list[FaceObservation]",
+        faces: "list[FaceObservation | None]",
         out: Path,
         progress: Progress,
         counts: list[int] | None = None,

@@ -11,32 +11,45 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rigface.cameras import Camera
-from rigface.errors import InputError, UsageError
+from rigface.errors import UsageError
 from rigface.evidence.face import FaceObservation
 from rigface.evidence.ibug import IBUG_PAIRS
 from rigface.evidence.photo import Photo
 from rigface.fit.first_camera import first_camera
 from rigface.fit.image_contours import image_contour
 from rigface.fit.iris import HeadSize, gaze, head_size
+from rigface.fit.known_views import KnownViews
 from rigface.fit.models import FitModels, build_models
 from rigface.fit.outline import outline_pairs
 from rigface.fit.parts import Head, assemble_head
+from rigface.fit.person_mask import person_mask
+from rigface.fit.photo_choice import Chosen, choose, photo_name, unlike_expressions
 from rigface.fit.photo_result import PhotoResult, PhotoView
+from rigface.fit.photometric import (
+    PhotometricSettings,
+    PhotometricView,
+    photometric_term,
+    skin_texels,
+)
 from rigface.fit.registration import Registration
 from rigface.fit.result import FittedRig
 from rigface.fit.rig_pose import fitted_rig
-from rigface.fit.views import DetectorModes, HeadSpace, View, Views, ViewsEnergy
+from rigface.fit.strangers import identity_evidence, log_odds
+from rigface.fit.views import DetectorModes, HeadSpace, View, Views
+from rigface.fit.views_energy import ViewsEnergy
 from rigface.models.identity import AsmIdentity
 from rigface.models.linear import LinearModel
 from rigface.models.posed import POSE, PosedModel
 from rigface.progress import NullProgress, Progress
+from rigface.render.image_pyramid import ImagePyramid
 from rigface.rig.detector_error import load_detector_error
 from rigface.rig.landmark_embedding import LandmarkEmbedding, load_landmark_embedding
 from rigface.rig.template import Template
@@ -50,7 +63,7 @@ from rigface.terms.sparsity import SparsityPrior
 
 FIXED_SHAPES = ("tongueOut", "eyeLook")
 """Shapes (by the start of their names) that landmarks of a skin cannot tell."""
-PLACING = ("rotation", "place", "log_distance")
+PLACING = ("rotation", "place", "log_distance", "log_scale")
 EVERYTHING = (
     *PLACING,
     "log_focal",
@@ -59,6 +72,9 @@ EVERYTHING = (
     "detector_person",
     "detector_view",
 )
+STRANGER = 0.5
+"""A photo is somebody else's if what it says for the others' person is less than this share of
+what the others say for theirs (`fit.strangers`)."""
 MAX_REPROJECTION_PERCENT = 8.0
 """Above, the landmarks do not look like a face before a camera: the fit has failed."""
 MAX_YAW, WIDE_YAW = math.radians(80), math.radians(50)
@@ -83,6 +99,14 @@ class PhotoSettings:
     told_focal_sigma: float = 0.03
     typical_focal_sigma: float = 0.2
     """Spread of the logarithm of the focal length, from the file and without it."""
+    landmarks: float = 1.0
+    contour: float = 1.0
+    photometric: float = 1.0
+    """Factors on the terms of the pictures; 0 leaves one out. Landmarks also find the start."""
+    photometric_trust: float = 3.0
+    """Factor on every landmark's sigma once skin is compared with skin."""
+    schedule: tuple[tuple[int, float, int], ...] = ((256, 1e4, 2), (512, 3e4, 1))
+    """Texels on a side, weight and renewals of the photometric stages."""
     rounds: int = 3
     steps: int = 4
     """Levenberg-Marquardt steps of each round; a round renews the outline."""
@@ -94,62 +118,61 @@ class PhotoConfig:
 
     shared_expression: bool = False
     """Several photos show one expression."""
+    recipe: Literal["default", "paper"] = "default"
+    """`paper`: sections 4.1 to 4.3 of ASM's supplement (`fit.paper_views`)."""
     seed: int = 0
     settings: PhotoSettings = PhotoSettings()
 
 
 def fit_photos(
     photos: Sequence[Photo],
-    observations: Sequence[FaceObservation] | None = None,
+    observations: Sequence[FaceObservation | None] | None = None,
     config: PhotoConfig = PhotoConfig(),
     progress: Progress | None = None,
     model: HeadSpace | None = None,
+    cameras: Sequence[Camera] | None = None,
 ) -> PhotoResult:
     """Fit the head to photos of one person.
 
-    `observations` are the faces seen in them, one per photo; without them the default detector
-    (extra `photo`) looks, and the largest face of each photo counts. `model` replaces the shipped
-    identity space: another `AsmIdentity`, or a `LinearModel` on the template's skin. A fit that
-    misses its own quality gate is returned with `ok` False and the reason.
+    `observations` are the faces seen in them, one per photo and None where there is none; without
+    them the default detector (extra `photo`) looks, and the largest face of each photo counts.
+    `model` replaces the shipped identity space: another `AsmIdentity`, or a `LinearModel` on the
+    template's skin. `cameras` are known ones, cam_from_world in metres, one per photo; the size of
+    the head is then theirs. Photos without a face, repeated ones and those of somebody else are
+    left out with a warning. A fit that misses its own quality gate is returned with `ok` False and
+    the reason.
 
-    Raises InputError for a photo without a face or with landmarks that are no numbers,
-    MissingExtraError without a detector, UsageError without photos.
+    Raises InputError if no photo shows a face, for landmarks that are no numbers and for cameras
+    that contradict the photos, MissingExtraError without a detector, UsageError without photos.
     """
     watch = NullProgress() if progress is None else progress
-    template, embedding = load_template(), load_landmark_embedding()
     if not photos:
         raise UsageError("fit_photos needs at least one photo")
     if observations is None:
         with watch.stage("detect"):
             observations = [largest_face(photo) for photo in photos]
-    for photo, face in zip(photos, observations, strict=True):
-        _check(photo, face)
+    chosen = choose(photos, observations, cameras)
     with watch.stage("prepare"):
         head_model = identity_model() if model is None else model
     with watch.stage("fit"), one_thread():
-        fit = _Fit(template, embedding, head_model, photos, observations, config)
-        x = fit.solve(watch)
+        while True:
+            fit = _Fit(head_model, chosen, config)
+            x = fit.place(watch)
+            stranger = fit.stranger(x)
+            if stranger is None:
+                break
+            chosen = chosen.without(stranger, "it seems to show somebody else")
+        x = fit.compare_skin(x, watch)
         result = fit.result(x)
     return replace(result, seconds=dict(watch.seconds))
 
 
-def largest_face(photo: Photo) -> FaceObservation:
-    """What the default detector sees. Raises InputError if there is no face."""
+def largest_face(photo: Photo) -> FaceObservation | None:
+    """What the default detector sees."""
     from rigface.perception import load_detector
 
     found = load_detector().detect(photo)
-    if not found:
-        raise InputError(no_face(photo))
-    return found[0]
-
-
-def no_face(photo: Photo) -> str:
-    """What to say, and what to do."""
-    return (
-        f"No face was found in {photo.source or 'the photo'}. A face of at least 60 pixels is "
-        "needed, not turned by more than 80 degrees from the camera; crop the photo to the face, "
-        "or give landmarks of your own."
-    )
+    return found[0] if found else None
 
 
 @lru_cache(maxsize=1)
@@ -158,46 +181,110 @@ def identity_model() -> AsmIdentity:
     return AsmIdentity.build()
 
 
+UNLIKE = (
+    "the photos show very different expressions; the shape of mouth and cheeks is less sure than "
+    "from photos with a calm face"
+)
+
+
 class _Fit:
     """One fit: what stays the same over its stages."""
 
-    def __init__(
-        self,
-        template: Template,
-        embedding: LandmarkEmbedding,
-        model: HeadSpace,
-        photos: Sequence[Photo],
-        faces: Sequence[FaceObservation],
-        config: PhotoConfig,
-    ) -> None:
-        self.template, self.embedding, self.model = template, embedding, model
-        self.photos, self.faces, self.config = photos, faces, config
-        self.settings = config.settings
-        self.rows = [_landmarks(embedding, face) for face in faces]
+    def __init__(self, model: HeadSpace, chosen: Chosen, config: PhotoConfig) -> None:
+        self.template, self.embedding = load_template(), load_landmark_embedding()
+        self.model, self.chosen, self.config = model, chosen, config
+        self.photos, self.faces, self.settings = chosen.photos, chosen.faces, config.settings
+        self.rows = [_landmarks(self.embedding, face) for face in self.faces]
         self.detector = load_detector_error()
-        self.contours = [image_contour(face) for face in faces]
-        rest = model.table.zeros()
-        starts = []
-        for photo, rows in zip(photos, self.rows, strict=True):
-            place = model.points(rest, rows.corners, rows.bary)[0].numpy()
-            size = (photo.width, photo.height)
-            weights = 1 / rows.sigma**2
-            starts.append(View(first_camera(place, rows.pixels, weights, size, photo.focal_px)))
-        detector = DetectorModes(self.detector.rank, self.settings.detector_shared)
-        self.views = Views(model, starts, config.shared_expression, detector)
+        self.contours = [image_contour(face) for face in self.faces]
+        self.views = self._views()
 
-    def solve(self, watch: Progress) -> Float[Tensor, " params"]:
-        """All parameters."""
+    def _views(self) -> Views:
+        rest, starts = self.model.table.zeros(), []
+        known = self.chosen.cameras or (None,) * len(self.photos)
+        for photo, rows, camera in zip(self.photos, self.rows, known, strict=True):
+            place = self.model.points(rest, rows.corners, rows.bary)[0].numpy()
+            size = (photo.width, photo.height)
+            focal = photo.focal_px if camera is None else float(camera.focal.mean())
+            weights = 1 / rows.sigma**2
+            starts.append(View(first_camera(place, rows.pixels, weights, size, focal)))
+        detector = DetectorModes(self.detector.rank, self.settings.detector_shared)
+        shared = self.config.shared_expression
+        if self.chosen.cameras is None:
+            return Views(self.model, starts, shared, detector)
+        return KnownViews(self.model, starts, self.chosen.cameras, shared, detector)
+
+    def place(self, watch: Progress) -> Float[Tensor, " params"]:
+        """All parameters, by landmarks and contours."""
         x = self.views.table.zeros()
-        x = self._stage(x, PLACING, 6, outline=False)
+        x = self._stage(x, self._names(PLACING), 6, self._energy(x, contour=False))
         for step in range(self.settings.rounds):
-            x = self._stage(x, EVERYTHING, self.settings.steps, outline=step > 0)
+            energy = self._energy(x, contour=step > 0)
+            x = self._stage(x, self._names(EVERYTHING), self.settings.steps, energy)
             watch.update((step + 1) / self.settings.rounds, "face")
         return x
 
-    def _stage(self, x: Tensor, names: tuple[str, ...], steps: int, outline: bool) -> Tensor:
-        solver = LevenbergMarquardt(max_steps=steps, damping=1e-3, tolerance=1e-5)
-        return levenberg_marquardt(self._energy(x, outline), x, self._box(names), solver).value
+    def compare_skin(
+        self, x: Float[Tensor, " params"], watch: Progress
+    ) -> Float[Tensor, " params"]:
+        """The same, with skin that looks the same in every photo."""
+        settings = self.settings
+        if len(self.photos) < 2 or not settings.photometric:
+            return x
+        photos = [
+            PhotometricView(ImagePyramid.of(photo.pixels), person_mask(face, photo))
+            for photo, face in zip(self.photos, self.faces, strict=True)
+        ]
+        for number, (size, weight, renewals) in enumerate(settings.schedule):
+            texels = skin_texels(self.template, size)
+            compared = PhotometricSettings(weight=weight * settings.photometric)
+            for _ in range(renewals):
+                term = photometric_term(self.views, x, texels, photos, compared)
+                if term is None:
+                    return x
+                energy = self._energy(x, contour=True, trust=settings.photometric_trust)
+                energy = replace(energy, joint_terms=[term])
+                x = self._stage(x, self._names(EVERYTHING), settings.steps, energy, 1e-2, 3e-3)
+            watch.update((number + 1) / len(settings.schedule), "skin")
+        return x
+
+    def stranger(self, x: Float[Tensor, " params"]) -> int | None:
+        """The photo that most likely shows somebody else, if one does; three are needed to tell."""
+        if len(self.photos) < 3:
+            return None
+        table, pictures = self.views.table, self._energy(x, contour=True).pictures
+        identity, free, said = table.slices["identity"], self._loose(x), []
+        for view, terms in enumerate(pictures):
+            own = self.views.own(view)
+            own[identity] = False
+            alone = [terms if other == view else [] for other in range(len(pictures))]
+            model = ViewsEnergy(self.views, alone, self._priors(own.numpy())).quadratic(x)
+            said.append(identity_evidence(model, identity, own & free))
+        odds = log_odds(said, self.settings.identity, x[identity]).numpy()
+        worst = int(odds.argmin())
+        return worst if odds[worst] < STRANGER * np.median(np.delete(odds, worst)) else None
+
+    def _loose(self, x: Tensor) -> Bool[Tensor, " params"]:
+        """Parameters that are fitted and not held by a limit."""
+        table = self.views.table
+        held = (x <= table.column("lower")) | (x >= table.column("upper"))
+        return self._box(self._names(EVERYTHING)).free & ~held
+
+    def _names(self, names: tuple[str, ...]) -> tuple[str, ...]:
+        """Those that the views have."""
+        return tuple(name for name in names if name in self.views.table.slices)
+
+    def _stage(
+        self,
+        x: Tensor,
+        names: tuple[str, ...],
+        steps: int,
+        energy: ViewsEnergy,
+        damping: float = 1e-3,
+        tolerance: float = 1e-5,
+    ) -> Tensor:
+        solver = LevenbergMarquardt(max_steps=steps, damping=damping, tolerance=tolerance)
+        return levenberg_marquardt(energy, x, self._box(names), solver).value
 
     def _box(self, names: tuple[str, ...]) -> Box:
         table = self.views.table
@@ -215,35 +302,43 @@ class _Fit:
             free=free,
         )
 
-    def _energy(self, x: Tensor, outline: bool) -> ViewsEnergy:
+    def _energy(self, x: Tensor, contour: bool, trust: float = 1.0) -> ViewsEnergy:
+        """Landmarks (`trust` times as unsure), contours with frozen pairs, priors."""
         pictures = []
         for view, (rows, face) in enumerate(zip(self.rows, self.faces, strict=True)):
-            camera = self.views.camera(x, view)
-            terms = [self._weighed(rows, camera)]
-            contour = self.contours[view]
-            if outline and contour is not None:
+            camera, terms = self.views.camera(x, view), []
+            if self.settings.landmarks or not contour:  # the start needs them
+                weight = self.settings.landmarks if contour else 1.0
+                terms.append(self._weighed(rows, camera, trust / math.sqrt(weight)))
+            ends = self.contours[view]
+            if contour and ends is not None and self.settings.contour:
                 skin = self.model.vertices(self.views.head(x, view)).numpy()
-                found = outline_pairs(self.template, skin, camera, contour, face.size)
-                terms += [] if found is None else [found]
+                found = outline_pairs(self.template, skin, camera, ends, face.size)
+                if found is not None:
+                    sigma = found.sigma / math.sqrt(self.settings.contour)
+                    terms.append(replace(found, sigma=sigma))
             pictures.append(terms)
         return ViewsEnergy(self.views, pictures, self._priors())
 
-    def _weighed(self, rows: "LandmarkRows", camera: Camera) -> ImagePoints:
+    def _weighed(self, rows: "LandmarkRows", camera: Camera, trust: float) -> ImagePoints:
         """The landmarks of one photo and what their detector is known to get wrong."""
         middle = camera.to_camera(torch.tensor([[0.0, -0.04, 0.08]], dtype=torch.float64))
         px_per_metre = float(camera.focal.mean() / middle[0, 2])
         kernel = GemanMcClure(4.0)
         if rows.marks is None:
             own = self.embedding.sigma[IBUG_PAIRS[17:]].mean(axis=1)
-            sigma = self.settings.given_trust * np.hypot(rows.sigma, own * px_per_metre)
+            sigma = trust * self.settings.given_trust * np.hypot(rows.sigma, own * px_per_metre)
             return ImagePoints(rows.corners, rows.bary, rows.pixels, sigma, None, kernel)
         error = self.detector
         own = error.sigma[rows.marks] * px_per_metre
-        sigma = self.settings.landmark_trust * np.hypot(rows.sigma, own)
+        sigma = trust * self.settings.landmark_trust * np.hypot(rows.sigma, own)
         beside = Beside(error.mean[rows.marks], error.modes[rows.marks])
         return ImagePoints(rows.corners, rows.bary, rows.pixels, sigma, None, kernel, beside)
 
-    def _priors(self) -> list[ParameterPrior | SparsityPrior]:
+    def _priors(
+        self, only: Bool[np.ndarray, " params"] | None = None
+    ) -> list[ParameterPrior | SparsityPrior]:
+        """What is known without any photo, of all parameters or of some."""
         table, settings = self.views.table, self.settings
         weight, price = (np.zeros(table.size) for _ in range(2))
         weight[table.slices["identity"]] = settings.identity
@@ -252,9 +347,12 @@ class _Fit:
         sigma = table["expression"].sigma
         weight[table.slices["expression"]] = settings.expression / sigma**2
         price[table.slices["expression"]] = settings.sparsity
-        told = np.array([photo.focal_px is not None for photo in self.photos])
-        spread = np.where(told, settings.told_focal_sigma, settings.typical_focal_sigma)
-        weight[table.slices["log_focal"]] = 1 / spread**2
+        if "log_focal" in table.slices:
+            told = np.array([photo.focal_px is not None for photo in self.photos])
+            spread = np.where(told, settings.told_focal_sigma, settings.typical_focal_sigma)
+            weight[table.slices["log_focal"]] = 1 / spread**2
+        if only is not None:
+            weight, price = weight * only, price * only
         return [ParameterPrior(weight, np.zeros(table.size)), SparsityPrior(price)]
 
     def result(self, x: Float[Tensor, " params"]) -> PhotoResult:
@@ -266,6 +364,9 @@ class _Fit:
         head, rig = self._head(registration, models, size.scale)
         views = tuple(self._view(x, view, head, size) for view in range(len(self.photos)))
         reason, warnings = _judge(views, self.faces, self.photos)
+        warnings = (*self.chosen.warnings, *warnings)
+        if not self.config.shared_expression and unlike_expressions(values["expression"].numpy()):
+            warnings += (UNLIKE,)
         told = [photo.focal_px is not None for photo in self.photos]
         return PhotoResult(
             template=self.template,
@@ -308,7 +409,9 @@ class _Fit:
         return assemble_head(self.template, scale * registration.vertices, rig.skin_linear), rig
 
     def _size(self, x: Tensor, head: Head) -> HeadSize:
-        """Each photo's irises give one answer; the population's counts once."""
+        """Each photo's irises give one answer, the population's counts once; known cameras know."""
+        if isinstance(self.views, KnownViews):
+            return HeadSize(self.views.world_from_model(x).scale, KNOWN_SIZE_SIGMA, None)
         spread = POPULATION_SIZE_SIGMA
         centres, radii = _eyeballs(self.template, head)
         answers = [
@@ -352,9 +455,8 @@ class _Fit:
         Poses, lenses and expressions are marginalised; the head as a whole may move and grow.
         """
         table = self.views.table
-        free = self._box(EVERYTHING).free
-        free &= ~((x <= table.column("lower")) | (x >= table.column("upper")))
-        hessian = self._energy(x, outline=True).quadratic(x, free).hessian[free][:, free]
+        free = self._loose(x)
+        hessian = self._energy(x, contour=True).quadratic(x, free).hessian[free][:, free]
         covariance = torch.linalg.inv(hessian + 1e-9 * torch.eye(len(hessian), dtype=x.dtype))
         modes = self.model.table["identity"].size
         where = torch.nonzero(free[table.slices["identity"]])[:, 0]
@@ -368,6 +470,8 @@ class _Fit:
         return spread.square().sum(dim=(1, 2)).sqrt().numpy()
 
 
+KNOWN_SIZE_SIGMA = 0.005
+"""Of the logarithm of a size that comes from known cameras."""
 POPULATION_SIZE_SIGMA = 0.042
 """Spread of the logarithm of an adult face's size (docs/prior_card.md)."""
 
@@ -405,22 +509,13 @@ def _eyeballs(template: Template, head: Head) -> tuple[np.ndarray, np.ndarray]:
     return centres, np.array([moved.scale * ball.radius for moved, ball in balls])
 
 
-def _check(photo: Photo, face: FaceObservation) -> None:
-    known = face.landmarks if face.given_ibug68 is None else face.given_ibug68
-    if not np.isfinite(known).all():
-        raise InputError(
-            f"The landmarks of {photo.source or 'the photo'} are not all finite numbers. Give 68 "
-            "or 478 points in pixels."
-        )
-
-
 def _judge(
     views: Sequence[PhotoView], faces: Sequence[FaceObservation], photos: Sequence[Photo]
 ) -> tuple[str | None, tuple[str, ...]]:
     """The quality gate, and what a user should know although the fit passed."""
     reason, warnings = None, []
     for view, face, photo in zip(views, faces, photos, strict=True):
-        name = str(photo.source.name) if photo.source else "the photo"
+        name = photo_name(photo)
         warnings += [f"{name}: {note}" for note in photo.notes]
         if view.reprojection_percent > MAX_REPROJECTION_PERCENT:
             reason = (

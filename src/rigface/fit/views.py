@@ -1,4 +1,4 @@
-"""One head before several cameras: what a photo fit solves for, and the energy of its pictures.
+"""One head before several cameras: what a photo fit solves for.
 
 The head is an `AsmIdentity` or a linear 3DMM (identity coefficients, ARKit weights). Each view has
 its own camera in front of it: rotation, place and focal length, and its own expression unless one
@@ -25,18 +25,12 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rigface.cameras import Camera
-from rigface.fit.joint import JointEquations
 from rigface.geometry.rotations import rotation_derivatives, rotation_from_vector
 from rigface.models.parameters import Parameter, ParameterTable
-from rigface.solve.problem import Quadratic
 from rigface.terms.image_points import Beside, ImagePoints
-from rigface.terms.term import JointTerm, ParameterTerm
 
 CENTRE = (0.0, -0.04, 0.0)
 """Middle of the head in model space, metres."""
-_POSE = ("rotation", "place", "log_distance", "log_focal")
-_POINTS = 2048
-"""Points of a joint term whose derivatives are in memory at one time."""
 
 
 @runtime_checkable
@@ -91,47 +85,71 @@ class DetectorModes:
     """Share of its variance that all photos of a person have in common."""
 
 
-def views_table(
-    model: HeadSpace,
-    views: int,
-    shared_expression: bool,
-    detector: DetectorModes = DetectorModes(),
-) -> ParameterTable:
-    """Identity, expression (one, or one per view), the cameras, the detector's errors."""
-    shapes = model.table["expression"].size
-    rows = (shapes,) if shared_expression else (views, shapes)
-    meaning = "of each camera, from its start"
-    person = (detector.count if views > 1 and detector.shared else 0,)
-    return ParameterTable(
-        [
-            model.table["identity"],
-            Parameter("expression", rows, "1", 0.3, 0.0, 1.0, 0.5, "ARKit weights"),
-            Parameter("rotation", (views, 3), "rad", 0.3, max_step=0.5, meaning=meaning),
-            Parameter("place", (views, 2), "1", 0.05, max_step=0.2, meaning=meaning),
-            Parameter("log_distance", (views,), "1", 0.3, -3.0, 3.0, 0.3, meaning),
-            Parameter("log_focal", (views,), "1", 0.3, -3.0, 3.0, 0.3, meaning),
-            Parameter("detector_person", person, "1", 1.0, meaning="error in all views"),
-            Parameter("detector_view", (views, detector.count), "1", 1.0, meaning="in one view"),
-        ]
-    )
+NO_DETECTOR = DetectorModes()
+"""Landmarks are where they are said to be."""
+
+
+@dataclass(frozen=True)
+class Pose:
+    """The head in a camera's frame at one state, and how the parameters move it."""
+
+    start: Camera
+    rotation: Float[Tensor, "3 3"]
+    """cam_from_model."""
+    offset: Float[Tensor, "3"]
+    """Middle of the head, metres of the model."""
+    focal: Float[Tensor, "2"]
+    turning: Float[Tensor, "3 3 3"]
+    """d rotation / d vector, first axis: component of the vector."""
+    shifting: Float[Tensor, "3 shifts"]
+    """d offset / d the parameters that shift the head, in the order of the table."""
+    zooming: bool = True
+    """The focal length is free, too."""
 
 
 class Views:
     """The map from parameters to pixels in every view, and its derivative."""
+
+    pose_names: tuple[str, ...] = ("rotation", "place", "log_distance", "log_focal")
+    """Parameters of the cameras, in the order of the table."""
 
     def __init__(
         self,
         model: HeadSpace,
         starts: Sequence[View],
         shared_expression: bool = True,
-        detector: DetectorModes = DetectorModes(),
+        detector: DetectorModes = NO_DETECTOR,
     ) -> None:
         self.model, self.starts = model, tuple(starts)
         self.shared = shared_expression
-        self.table = views_table(model, len(starts), shared_expression, detector)
+        self.table = self._table(detector)
         share = detector.shared if self.table["detector_person"].size else 0.0
         self._roots = math.sqrt(share), math.sqrt(1 - share)
         self._centre = torch.tensor(CENTRE, dtype=torch.float64)
+
+    def _table(self, detector: DetectorModes) -> ParameterTable:
+        """Identity, expression (one, or one per view), the cameras, the detector's errors."""
+        views, shapes = len(self.starts), self.model.table["expression"].size
+        rows = (shapes,) if self.shared else (views, shapes)
+        person = (detector.count if views > 1 and detector.shared else 0,)
+        return ParameterTable(
+            [
+                self.model.table["identity"],
+                Parameter("expression", rows, "1", 0.3, 0.0, 1.0, 0.5, "ARKit weights"),
+                *self._pose_parameters(),
+                Parameter("detector_person", person, "1", 1.0, meaning="error in all views"),
+                Parameter("detector_view", (views, detector.count), "1", 1.0, meaning="in one"),
+            ]
+        )
+
+    def _pose_parameters(self) -> list[Parameter]:
+        views, meaning = len(self.starts), "of each camera, from its start"
+        return [
+            Parameter("rotation", (views, 3), "rad", 0.3, max_step=0.5, meaning=meaning),
+            Parameter("place", (views, 2), "1", 0.05, max_step=0.2, meaning=meaning),
+            Parameter("log_distance", (views,), "1", 0.3, -3.0, 3.0, 0.3, meaning),
+            Parameter("log_focal", (views,), "1", 0.3, -3.0, 3.0, 0.3, meaning),
+        ]
 
     def head(self, x: Float[Tensor, " params"], view: int) -> Float[Tensor, " head_params"]:
         """Parameters of the head model as one view sees it."""
@@ -141,8 +159,9 @@ class Views:
 
     def camera(self, x: Float[Tensor, " params"], view: int) -> Camera:
         """cam_from_model of one view."""
-        start, rotation, offset, focal, _ = self._pose(x, view)
-        return start.moved(rotation, offset - rotation @ self._centre).focused(focal)
+        pose = self._pose(x, view)
+        moved = pose.start.moved(pose.rotation, pose.offset - pose.rotation @ self._centre)
+        return moved.focused(pose.focal)
 
     def pixels(
         self,
@@ -206,7 +225,7 @@ class Views:
     def columns(self, view: int) -> Int[Tensor, " own"]:
         """The parameters that one view depends on: identity, expression, camera."""
         everything = torch.arange(self.table.size)
-        names = ("expression", *_POSE)
+        names = ("expression", *self.pose_names)
         runs = [everything[self.table.slices["identity"]]]
         return torch.cat(runs + [everything[self._own(name, view)] for name in names])
 
@@ -218,120 +237,52 @@ class Views:
             error = error + person * values["detector_person"]
         return torch.from_numpy(beside.mean) + torch.from_numpy(beside.modes) @ error
 
+    def own(self, view: int) -> Bool[Tensor, " params"]:
+        """All parameters that one view's pixels and landmarks depend on."""
+        out = torch.zeros(self.table.size, dtype=torch.bool)
+        out[self.columns(view)] = True
+        out[self.table.slices["detector_person"]] = True
+        out[self._own("detector_view", view)] = True
+        return out
+
     def _before(
         self, x: Tensor, view: int, place: Tensor, motion: Tensor
     ) -> tuple[Float[Tensor, "points 2"], Float[Tensor, "points 2 own"]]:
         """Pixels of points of the head in one view, and their derivative by its `columns`."""
-        start, rotation, offset, focal, turning = self._pose(x, view)
-        camera = self.camera(x, view)
+        pose, camera = self._pose(x, view), self.camera(x, view)
         centred = place - self._centre
-        local = centred @ rotation.T + offset
+        local = centred @ pose.rotation.T + pose.offset
         slope = camera.pixel_jacobian(local)
-        pixels = focal * local[:, :2] / local[:, 2:] + camera.centre
-        turned = torch.einsum("krc,pc->prk", turning, centred)
-        sideways = torch.zeros(3, 2, dtype=x.dtype)
-        sideways[0, 0] = sideways[1, 1] = offset[2]
-        parts = [
-            (slope @ rotation) @ motion,
-            slope @ turned,
-            slope @ sideways,
-            slope @ offset[:, None],
-            (pixels - camera.centre)[..., None],
-        ]
+        pixels = pose.focal * local[:, :2] / local[:, 2:] + camera.centre
+        turned = torch.einsum("krc,pc->prk", pose.turning, centred)
+        parts = [(slope @ pose.rotation) @ motion, slope @ turned, slope @ pose.shifting]
+        if pose.zooming:
+            parts.append((pixels - camera.centre)[..., None])
         return pixels, torch.cat(parts, dim=-1)
 
-    def _pose(self, x: Tensor, view: int) -> tuple[Camera, Tensor, Tensor, Tensor, Tensor]:
-        """Start, rotation, offset of the head's middle, focal length, d rotation / d vector."""
+    def _pose(self, x: Tensor, view: int) -> Pose:
         values = self.table.unpack(x)
         start = self.starts[view].camera
         vector = values["rotation"][view]
-        rotation = rotation_from_vector(vector) @ start.rotation
-        turning = rotation_derivatives(vector) @ start.rotation
         first = start.rotation @ self._centre + start.translation
         sideways = first[:2] / first[2] + values["place"][view]
         distance = first[2] * values["log_distance"][view].exp()
         offset = distance * torch.cat([sideways, torch.ones_like(sideways[:1])])
-        focal = start.focal * values["log_focal"][view].exp()
-        return start, rotation, offset, focal, turning
+        across = torch.zeros(3, 2, dtype=x.dtype)
+        across[0, 0] = across[1, 1] = offset[2]
+        return Pose(
+            start,
+            rotation_from_vector(vector) @ start.rotation,
+            offset,
+            start.focal * values["log_focal"][view].exp(),
+            rotation_derivatives(vector) @ start.rotation,
+            torch.cat([across, offset[:, None]], dim=1),
+        )
 
     def _own(self, name: str, view: int) -> slice:
         """Columns of one view's part of a parameter."""
         run = self.table.slices[name]
         if name == "expression" and self.shared:
-            return run
+            return run  # of all views
         width = (run.stop - run.start) // len(self.starts)
         return slice(run.start + view * width, run.start + (view + 1) * width)
-
-
-@dataclass(frozen=True)
-class ViewsEnergy:
-    """A solver's problem: image terms of every view, of all views together, of the parameters."""
-
-    views: Views
-    pictures: Sequence[Sequence[ImagePoints]]
-    """Terms of each view."""
-    parameter_terms: Sequence[ParameterTerm] = ()
-    joint_terms: Sequence[JointTerm] = ()
-    """Terms of what all views show of the same points."""
-
-    def energy(self, x: Float[Tensor, " params"]) -> float:
-        """E(x)."""
-        total = sum(term.energy(x.numpy()) for term in self.parameter_terms)
-        for view, terms in enumerate(self.pictures):
-            for term in terms:
-                total += term.energy(self.views.pixels(x, view, term))
-        for term in self.joint_terms:
-            total += term.energy(self.views.pixels_together(x, term.corners, term.bary))
-        return total
-
-    def value_and_gradient(
-        self, x: Float[Tensor, " params"]
-    ) -> tuple[float, Float[Tensor, " params"]]:
-        """E(x) and dE/dx, for first-order solvers."""
-        model = self._model(x, curved=False)
-        return model.energy, model.gradient
-
-    def quadratic(
-        self, x: Float[Tensor, " params"], free: Bool[Tensor, " params"] | None = None
-    ) -> Quadratic:
-        """E(x), its gradient and J^T W J."""
-        return self._model(x, curved=True)
-
-    def _model(self, x: Float[Tensor, " params"], curved: bool) -> Quadratic:
-        size = self.views.table.size
-        energy, gradient = 0.0, torch.zeros(size, dtype=x.dtype)
-        matrix = torch.zeros(size, size, dtype=x.dtype)
-        for view, terms in enumerate(self.pictures):
-            for term in terms:
-                pixels, jacobian = self.views.project(x, view, term)
-                part, pull, curvature = term.normal_equations(pixels, jacobian)
-                energy, gradient, matrix = energy + part, gradient + pull, matrix + curvature
-        for term in self.joint_terms:
-            part, equations = self._joint(x, term, curved)
-            energy, gradient = energy + part, gradient + equations.gradient
-            matrix = matrix + equations.matrix
-        for term in self.parameter_terms:
-            values = x.numpy()
-            energy += term.energy(values)
-            gradient = gradient + torch.from_numpy(term.gradient(values))
-            matrix.diagonal().add_(torch.from_numpy(term.curvature(values)))
-        return Quadratic(energy, gradient, matrix)
-
-    def _joint(
-        self, x: Float[Tensor, " params"], term: JointTerm, curved: bool
-    ) -> tuple[float, JointEquations]:
-        """A joint term's energy and equations, a block of points at a time."""
-        views = self.views
-        columns = torch.stack([views.columns(view) for view in range(len(views.starts))])
-        out = JointEquations(columns, views.table.size, x.dtype)
-        model = term.pixel_model(views.pixels_together(x, term.corners, term.bary))
-        block_of = torch.full((len(term.corners),), -1)
-        block_of[model.centres] = torch.arange(len(model.centres))
-        for first in range(0, len(term.corners), _POINTS):
-            some = slice(first, first + _POINTS)
-            _, jacobian = views.project_together(x, term.corners[some], term.bary[some])
-            out.pull(jacobian, model.gradient[:, some])
-            here = block_of[some]
-            if curved:
-                out.couple(jacobian[:, here >= 0], model.matrices(here[here >= 0]))
-        return model.energy, out
