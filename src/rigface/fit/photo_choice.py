@@ -32,7 +32,7 @@ class Chosen:
         def rest(items: tuple) -> tuple:
             return (*items[:number], *items[number + 1 :])
 
-        said = (*self.warnings, f"{photo_name(self.photos[number])} is left out: {why}")
+        said = (*self.warnings, _left_out(self.photos[number], why))
         cameras = None if self.cameras is None else rest(self.cameras)
         return Chosen(rest(self.photos), rest(self.faces), cameras, said)
 
@@ -60,22 +60,33 @@ def choose(
 
     Raises InputError if none does, or if a face's landmarks are no numbers.
     """
-    chosen = Chosen(tuple(photos), tuple(faces), None if cameras is None else tuple(cameras), ())  # type: ignore[arg-type]
     if all(face is None for face in faces):
         more = "" if len(photos) == 1 else f" The other {len(photos) - 1} show none either."
         raise InputError(no_face(photos[0]) + more)
+    kept: list[tuple[int, FaceObservation]] = []
+    warnings: list[str] = []
     seen: dict[bytes, Photo] = {}
-    for photo, face in zip(photos, faces, strict=True):
-        number = next(n for n, other in enumerate(chosen.photos) if other is photo)
+    for number, (photo, face) in enumerate(zip(photos, faces, strict=True)):
         key = photo.pixels.tobytes()
         if face is None:
-            chosen = chosen.without(number, "no face was found in it")
-        elif key in seen and len(photos) > 1:
-            chosen = chosen.without(number, f"it is the same picture as {photo_name(seen[key])}")
+            warnings.append(_left_out(photo, "no face was found in it"))
+        elif key in seen:
+            why = f"it is the same picture as {photo_name(seen[key])}"
+            warnings.append(_left_out(photo, why))
         else:
-            seen[key] = photo
             _check(photo, face)
-    return chosen
+            seen[key] = photo
+            kept.append((number, face))
+    return Chosen(
+        tuple(photos[number] for number, _ in kept),
+        tuple(face for _, face in kept),
+        None if cameras is None else tuple(cameras[number] for number, _ in kept),
+        tuple(warnings),
+    )
+
+
+def _left_out(photo: Photo, why: str) -> str:
+    return f"{photo_name(photo)} is left out: {why}"
 
 
 def _check(photo: Photo, face: FaceObservation) -> None:
