@@ -139,8 +139,10 @@ def describe(summary: dict[str, Any]) -> list[str]:
     """How good the fit is."""
     metrics, scale = summary["metrics"], summary["scale"]
     spread = 196 * scale["relative_sigma"]
+    more = [] if summary["advice"] is None else [f"for a better shape: {summary['advice']}"]
     return [
         f"landmarks: {metrics['reprojection_percent']:.1f} % of the eye distance from the fit "
         f"(median); shape known to {metrics['shape_sigma_mm']:.1f} mm",
         f"size of the head: by the {scale['how']}, good to {spread:.0f} % (95 %)",
+        *more,
     ]

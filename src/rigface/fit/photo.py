@@ -1,17 +1,18 @@
 """`fit_photos`: photos of one person become one rigged head. Recipe, from top to bottom.
 
-1 landmarks           who sees them is `perception`'s business; each has its own sigma
+1 landmarks           who sees them is `perception`'s business; what it gets wrong is modelled
 2 first camera        scaled orthography on the prior's mean head
 3 pose                rotation and place
-4 pose, expression, identity, focal length; outline against the background
-5 size                from the irises and the population
+4 pose, expression, identity, focal length; contours against the background
+5 who                 of three photos or more, one that shows somebody else is left out
+6 skin                looks the same in all photos: photometric consistency, coarse to fine
+7 size                from the irises and the population, or from known cameras
 """
 
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
-from typing import Literal
 
 import numpy as np
 import torch
@@ -118,8 +119,6 @@ class PhotoConfig:
 
     shared_expression: bool = False
     """Several photos show one expression."""
-    recipe: Literal["default", "paper"] = "default"
-    """`paper`: sections 4.1 to 4.3 of ASM's supplement (`fit.paper_views`)."""
     seed: int = 0
     settings: PhotoSettings = PhotoSettings()
 

@@ -13,6 +13,7 @@ from rigface.evidence.face import FaceObservation
 from rigface.evidence.photo import Photo
 from rigface.fit.iris import Gaze, HeadSize
 from rigface.fit.parts import Head
+from rigface.fit.photo_choice import advice
 from rigface.fit.result import FittedRig
 from rigface.models.face_model import FaceModel
 from rigface.rig.template import Template
@@ -83,6 +84,11 @@ class PhotoResult:
     def cameras(self) -> tuple[Camera, ...]:
         """cam_from_model of each photo."""
         return tuple(view.camera for view in self.views)
+
+    @property
+    def advice(self) -> str | None:
+        """The photo that would add most; None where all sides of the face are seen."""
+        return advice([view.yaw for view in self.views])
 
     @property
     def reprojection_percent(self) -> float:

@@ -180,6 +180,7 @@ def photo_numbers(
         "export": {"pruning_mm": pruning_mm, "lod": lod},
         "seconds": {**result.seconds, **watch.seconds},
         "warnings": list(result.warnings),
+        "advice": result.advice,
         "seed": int(result.settings["seed"]),
         "settings": json.loads(json.dumps(result.settings, default=str)),
         "versions": package_versions(),

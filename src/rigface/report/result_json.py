@@ -90,11 +90,12 @@ PHOTO_SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": [
         "ok", "rigface", "input", "recipe", "model", "variables", "metrics", "regions", "scale",
-        "focal", "views", "quality", "export", "seconds", "warnings", "seed", "versions",
+        "focal", "views", "quality", "export", "seconds", "warnings", "advice", "seed", "versions",
     ],
     "properties": {
         **_VERDICT,
         "input": {"type": "object", "required": ["images"]},
+        "advice": {"type": ["string", "null"]},
         "recipe": _TEXT,
         "model": _TEXT,
         "variables": {"type": "integer"},
