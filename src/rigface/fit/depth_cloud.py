@@ -8,6 +8,7 @@ from jaxtyping import Bool, Float, UInt8
 from rigface.errors import InputError
 from rigface.evidence.depth import DepthFrame
 from rigface.geometry.mesh import Mesh
+from rigface.geometry.normals import unit
 from rigface.geometry.range_image import beside_jumps, grid_faces, smoothed, surface_pieces
 from rigface.geometry.similarity import Similarity
 
@@ -59,6 +60,33 @@ class DepthCloud:
             pose.scale * self.sigma,
             self.colors,
         )
+
+    def where(self, mask: Bool[np.ndarray, " points"]) -> "DepthCloud":
+        """Some of the points."""
+        colors = None if self.colors is None else self.colors[mask]
+        return DepthCloud(self.points[mask], self.toward[mask], self.sigma[mask], colors)
+
+    def averaged(self, size: float, floor: float) -> "DepthCloud":
+        """One point per cube of `size` metres: the mean weighted by 1 / sigma^2.
+
+        What the points of a cube err alike (`floor`, metres) does not average out.
+        """
+        cell = np.floor(self.points / size).astype(np.int64)
+        _, group = np.unique(cell, axis=0, return_inverse=True)
+        group = group.reshape(-1)
+        weight = 1 / self.sigma**2
+        total = np.bincount(group, weight)
+
+        def mean(values: np.ndarray) -> np.ndarray:
+            sums = [np.bincount(group, weight * column) for column in values.T]
+            return np.stack(sums, axis=1) / total[:, None]
+
+        own = np.sqrt(np.maximum(self.sigma**2 - floor**2, 0.0) + 1e-12)
+        sigma = np.sqrt(floor**2 + 1 / np.bincount(group, 1 / own**2))
+        colors = None
+        if self.colors is not None:
+            colors = np.round(mean(self.colors.astype(np.float64))).astype(np.uint8)
+        return DepthCloud(mean(self.points), unit(mean(self.toward)), sigma, colors)
 
 
 @dataclass(frozen=True)

@@ -83,9 +83,7 @@ class RigidTarget:
         return moved - found.point.numpy(), normal, good
 
 
-def _step(
-    points: np.ndarray, offset: np.ndarray, normal: np.ndarray, width: float
-) -> Similarity:
+def _step(points: np.ndarray, offset: np.ndarray, normal: np.ndarray, width: float) -> Similarity:
     """The small motion that takes the distances along the normals away, about the middle."""
     middle = points.mean(axis=0)
     height = (offset * normal).sum(axis=1)

@@ -1,4 +1,4 @@
-"""Depth pictures as surfaces: which neighbours belong together, what flies, what hangs together."""
+"""Depth pictures as surfaces: which neighbours belong together, what flies, which pieces hang."""
 
 import numpy as np
 import scipy.sparse as sp
@@ -72,7 +72,9 @@ def grid_faces(
 
 
 def smoothed(
-    depth: Float[np.ndarray, "height width"], pixels: float, limit: Float[np.ndarray, "height width"]
+    depth: Float[np.ndarray, "height width"],
+    pixels: float,
+    limit: Float[np.ndarray, "height width"],
 ) -> Float[np.ndarray, "height width"]:
     """A Gaussian average over measured pixels; what it moves by more than `limit` stays."""
     valid = np.isfinite(depth)
