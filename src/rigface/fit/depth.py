@@ -42,13 +42,11 @@ from rigface.fit.scan import ScanConfig, fit_target
 from rigface.fit.target import FACE_CENTRE, REACH, ScanTarget, seen_target
 from rigface.fit.unit import ScanUnit
 from rigface.geometry.mesh import Mesh
-from rigface.geometry.similarity import Similarity
 from rigface.io.color import linear_from_stored
 from rigface.progress import NullProgress, Progress
 from rigface.rig.template import Template
 from rigface.rig.template_io import load_template
 from rigface.solve.threads import one_thread
-
 
 _FEW = 3000
 """Points that show the size of a head."""
@@ -234,7 +232,7 @@ def _finished(
     found: Alignment,
     config: DepthConfig,
 ) -> DepthResult:
-    size = found.scan_from_model.scale
+    size = result.rig.metric_scale
     unit = ScanUnit("m", 1.0, f"from the camera; the face is {size:.2f} of the template's")
     notes = [note for frame in frames for note in frame.notes]
     dropped = [f"{place.name} was dropped: {place.reason}" for place in places if not place.used]

@@ -1,4 +1,4 @@
-"""What of a depth frame is surface of the person in front: points, how sure, and seen from where."""
+"""What of a depth frame is surface of the person in front: points, how sure, seen from where."""
 
 from dataclasses import dataclass, replace
 

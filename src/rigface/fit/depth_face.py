@@ -87,7 +87,7 @@ def _landmarks(frame: DepthFrame) -> Landmarks | None:
 def _turned_back(
     points: Float[np.ndarray, "points 2"], turns: int, shape: tuple[int, ...]
 ) -> Float[np.ndarray, "points 2"]:
-    """Pixels of the picture before `np.rot90(picture, turns)`, whose rows and columns are `shape`."""
+    """Pixels of a picture of `shape` (rows, columns) from those of `np.rot90(picture, turns)`."""
     rows, columns = shape
     x, y = points.T
     match turns:

@@ -92,9 +92,10 @@ def place_frames(
     for way in (range(reference + 1, len(persons)), range(reference - 1, -1, -1)):
         neighbour = first
         for index in way:
-            placed[index] = _follow(persons[index], neighbour, found, template, seed)
-            if isinstance(placed[index], PlacedFrame):
-                neighbour = placed[index]
+            followed = _follow(persons[index], neighbour, found, template, seed)
+            placed[index] = followed
+            if isinstance(followed, PlacedFrame):
+                neighbour = followed
     return placed
 
 

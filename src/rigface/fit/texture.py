@@ -1,11 +1,12 @@
-"""The photos' colours on a fitted head, as its materials need them."""
+"""Colours of pictures on a fitted head, as its materials need them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.ndimage import map_coordinates
 
 from rigface.evidence.face import FaceMasks
+from rigface.export.asset import RigAsset
 from rigface.fit.photo_result import PhotoResult
 from rigface.render.iris import iris_colour
 from rigface.render.texture import FaceTexture, TextureView, encode, unwrap
@@ -40,6 +41,18 @@ def dress(result: PhotoResult, size: int = 2048, delight: bool = False) -> Dress
         return Dressed(texture, encode(texture.image, "jpeg"), None)
     red, green, blue = np.median(seen, axis=0).tolist()
     return Dressed(texture, encode(texture.image, "jpeg"), (red, green, blue))
+
+
+def wear(asset: RigAsset, dressed: Dressed | None) -> RigAsset:
+    """The texture on the skin and the iris' own colour; without one, the plain colours stay."""
+    if dressed is None:
+        return asset
+    skin = {"base_color": (1.0, 1.0, 1.0, 1.0), "base_color_image": dressed.encoded}
+    own = {"skin": skin, "mouth": skin}
+    if dressed.iris is not None:
+        own["iris"] = {"base_color": (*dressed.iris, 1.0)}
+    materials = [replace(material, **own.get(material.name, {})) for material in asset.materials]
+    return replace(asset, materials=tuple(materials))
 
 
 def _person(masks: FaceMasks | None, shape: tuple[int, int]) -> np.ndarray | None:

@@ -4,6 +4,7 @@ docs/depth.md prints the layout of the JSON.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -49,6 +50,28 @@ def load_depth(path: str | Path, intrinsics: str | Path | None = None) -> DepthF
     except OSError as error:
         raise InputError(f"{path} cannot be read: {error.strerror or error}.") from error
     return _measured(frame)
+
+
+def load_depth_frames(
+    paths: Sequence[str | Path], intrinsics: str | Path | None = None
+) -> tuple[list[DepthFrame], dict[str, str]]:
+    """The frames of a sequence, and for each file that gives none the reason.
+
+    Raises InputError if a file does not exist, or not one of them can be used.
+    """
+    frames, refused = [], {}
+    first: InputError | None = None
+    for path in paths:
+        try:
+            frames.append(load_depth(path, intrinsics))
+        except InputError as error:
+            if not Path(path).is_file():
+                raise
+            first = first or error
+            refused[Path(path).name] = str(error)
+    if first is not None and not frames:
+        raise first
+    return frames, refused
 
 
 def _read_png(path: Path, place: Path) -> DepthFrame:
