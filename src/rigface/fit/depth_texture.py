@@ -27,7 +27,7 @@ def dress_depth(result: DepthResult, size: int = 1024) -> Dressed | None:
     if not used:
         return None
     chosen = np.unique(np.linspace(0, len(used) - 1, min(_MOST, len(used))).round().astype(int))
-    views = [texture_view(*used[int(index)], result) for index in chosen]
+    views = [texture_view(frame, pose, result) for frame, pose in (used[i] for i in chosen)]
     try:
         texture = unwrap(result.scan.template, views, size)
     except InputError:  # no picture shows the skin: the plain colours stay
