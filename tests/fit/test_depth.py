@@ -12,7 +12,7 @@ from rigface.errors import InputError
 from rigface.fit.depth import fit_depth
 from rigface.fit.depth_cloud import DepthCloud, SensorNoise, find_person
 from rigface.fit.depth_face import find_in_depth
-from rigface.fit.depth_fusion import fuse, place_frames
+from rigface.fit.depth_fusion import PlacedFrame, fuse, place_frames
 from rigface.fit.depth_texture import rectified
 from rigface.geometry.similarity import Similarity
 from rigface.metrics.closest import closest_on_mesh
@@ -82,7 +82,11 @@ def test_identical_frames_equal_one():
     persons = [find_person(shot().frame)] * 3
     template = load_template()
     found = find_in_depth(persons[0], template)
-    placed = place_frames(persons, 0, found, template, 0)
+    placed = [
+        frame
+        for frame in place_frames(persons, 0, found, template, 0)
+        if isinstance(frame, PlacedFrame)
+    ]
     one, three = fuse(placed[:1]), fuse(placed)
     assert len(one.points) == len(three.points)
     np.testing.assert_allclose(three.points, one.points, atol=1e-5)

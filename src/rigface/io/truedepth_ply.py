@@ -56,7 +56,8 @@ def _frame(path: Path, tables: dict[str, dict[str, Column]], about: dict[str, An
     full = float(lens["intrinsic_matrix_reference_dimensions_width"])
     factor = width / full
     matrix = np.array(lens["intrinsic_matrix"], dtype=np.float64).reshape(3, 3).T
-    camera = pinhole([width, height, *(factor * matrix[[0, 1, 0, 1], [0, 1, 2, 2]]).tolist()])
+    focal_and_centre = factor * matrix[[0, 1, 0, 1], [0, 1, 2, 2]]
+    camera = pinhole([float(width), float(height), *focal_and_centre.tolist()])
     pixels = None
     if "color" in tables:
         channels = [_column(tables["color"], name) for name in "rgb"]
