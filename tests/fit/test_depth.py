@@ -32,8 +32,9 @@ def test_the_person_is_what_is_left():
     distance = on_truth(person.cloud().points, view.cam_from_model)
     assert np.percentile(distance, 99.9) < 2.5  # no wall, no flying pixel
     assert person.kept.sum() > 0.8 * (view.frame.depth < 1.0).sum()
-    calm = on_truth(person.cloud(0.002).points, view.cam_from_model)
-    assert np.median(calm) < np.median(distance)
+    noisy = find_person(shot(noise=0.0015).frame)
+    rough, calm = (on_truth(noisy.cloud(blur).points, view.cam_from_model) for blur in (0.0, 0.002))
+    assert np.median(calm) < 0.7 * np.median(rough)
     mesh = person.mesh()
     assert len(mesh.vertices) == person.kept.sum() and mesh.faces.max() < len(mesh.vertices)
 
@@ -87,18 +88,21 @@ def test_identical_frames_equal_one():
         for frame in place_frames(persons, 0, found, template, 0)
         if isinstance(frame, PlacedFrame)
     ]
-    one, three = fuse(placed[:1]), fuse(placed)
-    assert len(one.points) == len(three.points)
-    np.testing.assert_allclose(three.points, one.points, atol=1e-5)
+    for frame in placed:
+        moved = frame.pose.apply(frame.cloud.points) - frame.cloud.points
+        assert np.abs(moved).max() < 5e-5
+    still = [replace(frame, pose=placed[0].pose) for frame in placed]
+    one, three = fuse(still[:1]), fuse(still)
+    np.testing.assert_allclose(three.points, one.points, atol=1e-12)
     assert (three.sigma < one.sigma).all()
 
 
 def test_frames_from_several_sides_become_one_head_and_strangers_are_dropped():
-    views = [shot(side, seed) for seed, side in enumerate((-0.05, 0.0, 0.05))]
+    views = [shot(side, seed) for seed, side in enumerate((-0.03, 0.05))]
     wall = replace(views[0].frame, depth=np.full_like(views[0].frame.depth, 0.5))
     result = fit_depth([*(view.frame for view in views), wall], replace(QUICK, rounds=1))
-    assert [place.used for place in result.frames] == [True, True, True, False]
-    assert result.frames[3].reason is not None
+    assert [place.used for place in result.frames] == [True, True, False]
+    assert result.frames[2].reason is not None
     assert any("was dropped" in text for text in result.scan.warnings)
     reference = views[result.reference].cam_from_model
     for view, place in zip(views, result.frames, strict=False):

@@ -63,7 +63,7 @@ def _frame(path: Path, tables: dict[str, dict[str, Column]], about: dict[str, An
         channels = [_column(tables["color"], name) for name in "rgb"]
         codes = np.round(255 * np.clip(np.stack(channels, axis=-1), 0, 1)).astype(np.uint8)
         pixels = codes.reshape(height, width, 3)
-    table = _table(lens, factor, (width, height))
+    table = _table(lens, factor, (float(width), float(height)))
     return DepthFrame(depth.reshape(height, width), camera, table, pixels, path)
 
 
