@@ -19,7 +19,7 @@ from rigface.rig.template_io import load_template
 
 SIZE = (160, 200)
 QUICK = DepthConfig(
-    samples=1500,
+    samples=1000,
     registration=replace(
         SENSOR, fine_steps=SHORT.fine_steps, bone_steps=SHORT.bone_steps, repair_rounds=1
     ),

@@ -182,7 +182,7 @@ def _settled(
     config: DepthConfig,
 ) -> Alignment:
     def target_at(start: Alignment) -> ScanTarget:
-        return _target(fused, start, _FEW, config.seed)
+        return _target(fused, start, min(_FEW, config.samples), config.seed)
 
     return settle_size(found, target_at, models, template, config.registration)
 
