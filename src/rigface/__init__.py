@@ -19,6 +19,8 @@ if TYPE_CHECKING:  # for editors and type checkers; the table below is what runs
     from rigface.export import posed_vertices as posed_vertices
     from rigface.export import save_glb as save_glb
     from rigface.export.html import save_html as save_html
+    from rigface.fit.depth import DepthConfig as DepthConfig
+    from rigface.fit.depth import fit_depth as fit_depth
     from rigface.fit.photo import PhotoConfig as PhotoConfig
     from rigface.fit.photo import fit_photos as fit_photos
     from rigface.fit.photo_result import PhotoResult as PhotoResult
@@ -27,6 +29,7 @@ if TYPE_CHECKING:  # for editors and type checkers; the table below is what runs
     from rigface.fit.scan import ScanConfig as ScanConfig
     from rigface.fit.scan import fit_scan as fit_scan
     from rigface.geometry.mesh import Mesh as Mesh
+    from rigface.io import load_depth as load_depth
     from rigface.io import load_landmarks as load_landmarks
     from rigface.io import load_scan as load_scan
     from rigface.io import read_photo as read_photo
@@ -51,6 +54,7 @@ if TYPE_CHECKING:  # for editors and type checkers; the table below is what runs
 _HOMES = {
     "AsmModel": "rigface.models.asm",
     "Camera": "rigface.cameras",
+    "DepthConfig": "rigface.fit.depth",
     "FaceModel": "rigface.models.face_model",
     "IctFaceModel": "rigface.datasets.ict",
     "InputError": "rigface.errors",
@@ -70,8 +74,10 @@ _HOMES = {
     "Template": "rigface.rig.template",
     "correspondence_errors": "rigface.metrics.correspondence",
     "face_region": "rigface.metrics.region",
+    "fit_depth": "rigface.fit.depth",
     "fit_photos": "rigface.fit.photo",
     "fit_scan": "rigface.fit.scan",
+    "load_depth": "rigface.io",
     "load_detector": "rigface.perception",
     "load_ict": "rigface.datasets.ict",
     "load_landmarks": "rigface.io",

@@ -76,8 +76,7 @@ def prepare(case: BenchScan, start: Similarity, config: ScanConfig = DEFAULT) ->
     matcher = RecordingMatcher(SkinTopology.of_template(template), target)
     began = time.perf_counter()
     shape = fit_shape(models.shape, models.closure_names, matcher, _unheard)
-    soft = config.registration.soft_features
-    goal = free_form_goal(shape, models.closure_names, template, matcher, soft)
+    goal = free_form_goal(shape, models.closure_names, template, matcher, config.registration)
     seconds = time.perf_counter() - began
     return Prepared(case, template, models, matcher, start, shape, goal, seconds, config)
 

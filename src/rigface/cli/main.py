@@ -12,6 +12,7 @@ from typing import Annotated, NoReturn
 import tyro
 
 from rigface.cli.bench import BenchCommand
+from rigface.cli.depth import DepthCommand
 from rigface.cli.messages import EXIT_INTERRUPTED, EXIT_UNEXPECTED, report_error, report_unexpected
 from rigface.cli.photo import PhotoCommand
 from rigface.cli.process import leave, reuse_freed_memory
@@ -29,6 +30,7 @@ gate (outputs are written and marked)."""
 Command = (
     Annotated[PhotoCommand, tyro.conf.subcommand("photo")]
     | Annotated[ScanCommand, tyro.conf.subcommand("scan")]
+    | Annotated[DepthCommand, tyro.conf.subcommand("depth")]
     | Annotated[ViewCommand, tyro.conf.subcommand("view")]
     | Annotated[BenchCommand, tyro.conf.subcommand("bench")]
     | Annotated[TrainCommand, tyro.conf.subcommand("train")]

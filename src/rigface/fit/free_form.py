@@ -10,15 +10,16 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import scipy.sparse as sp
-import scipy.sparse.linalg as spla
 from jaxtyping import Bool, Float
 
 from rigface.fit.matching import Matcher, MatchRule
 from rigface.fit.stages import Wavelengths
+from rigface.solve.reused_factor import ReusedFactor
 from rigface.terms.smoothness import DeformationEnergy
 from rigface.terms.term import VertexTerm
 
-_ITERATIONS = 20
+_ANCHOR = 1e-6
+"""A faint pull to the present place, relative to the rest, fixes what nothing else holds."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def register_free_form(
 
     Without `affine` the plate refers to `template` as it is. `extra` terms pull at every step.
     """
-    vertices, solver = start, _Solver()
+    vertices, solver = start, ReusedFactor()
     for rule, wave in zip(schedule.rules(), schedule.waves, strict=True):
         reference = affine_image(template, vertices, matcher.looking) if affine else template
         plate = DeformationEnergy(reference, matcher.faces, local_stiffness)
@@ -97,49 +98,25 @@ def affine_image(
     return homogeneous @ matrix
 
 
-class _Solver:
-    """Sparse positive definite systems that change little from one to the next.
-
-    The factor of an earlier system preconditions conjugate gradients on the next one: two
-    triangular solves an iteration, where a new factor costs as much as thirty of them.
-    """
-
-    def __init__(self) -> None:
-        self._factor: spla.SuperLU | None = None
-
-    def solve(self, hessian: sp.csr_matrix, gradient: np.ndarray) -> np.ndarray:
-        """The Newton step; a faint pull to the present place fixes what nothing else holds."""
-        anchor = 1e-6 * float(np.abs(hessian.diagonal()).mean())
-        matrix = (hessian + anchor * sp.identity(hessian.shape[0])).tocsc()
-        if self._factor is not None and self._factor.shape == matrix.shape:
-            nearby = spla.LinearOperator(matrix.shape, self._factor.solve)
-            step, missed = spla.cg(matrix, gradient, rtol=1e-4, maxiter=_ITERATIONS, M=nearby)
-            if not missed:
-                return step
-        factor = spla.splu(
-            matrix,
-            permc_spec="MMD_AT_PLUS_A",
-            diag_pivot_thresh=0.0,
-            options={"SymmetricMode": True},
-        )
-        self._factor = factor
-        return factor.solve(gradient)
-
-
 def newton_step(
     terms: Sequence[VertexTerm],
     vertices: Float[np.ndarray, "verts 3"],
     free: Bool[np.ndarray, " verts"] | None = None,
-    solver: _Solver | None = None,
+    solver: ReusedFactor | None = None,
 ) -> Float[np.ndarray, "verts 3"]:
     """Vertices after one Newton step on the sum of the terms; only `free` ones move, if given."""
-    solve = (_Solver() if solver is None else solver).solve
+    solver = ReusedFactor() if solver is None else solver
     parts = [term.quadratic(vertices) for term in terms]
     hessian = sum(part.hessian for part in parts[1:]) + parts[0].hessian
     gradient = np.sum([part.gradient for part in parts], axis=0).ravel()
     if free is None:
-        return vertices - solve(hessian, gradient).reshape(-1, 3)
+        return vertices - solver.solve(_anchored(hessian), gradient).reshape(-1, 3)
     moving = np.flatnonzero(np.repeat(free, 3))
     step = np.zeros(len(gradient))
-    step[moving] = solve(hessian[moving][:, moving], gradient[moving])
+    step[moving] = solver.solve(_anchored(hessian[moving][:, moving]), gradient[moving])
     return vertices - step.reshape(-1, 3)
+
+
+def _anchored(hessian: sp.csr_matrix) -> sp.csr_matrix:
+    anchor = _ANCHOR * float(np.abs(hessian.diagonal()).mean())
+    return hessian + anchor * sp.identity(hessian.shape[0], format="csr")

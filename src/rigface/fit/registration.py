@@ -20,6 +20,7 @@ from rigface.fit.free_form import FreeForm, register_free_form
 from rigface.fit.lid_contact import lid_gap, lid_seam, lining_seam, touching
 from rigface.fit.lids import BLINKS, closed_rest
 from rigface.fit.matching import Matcher, MatchRule
+from rigface.fit.mouth_bag import tuck_mouth
 from rigface.fit.shut_eyes import shut_eyes
 from rigface.fit.stages import Stage, StageReport, Wavelengths, box_for, prior_for, run_stage
 from rigface.fit.vestibules import deepen_vestibules
@@ -70,8 +71,16 @@ class RegistrationSettings:
     fine_tangent: float = 0.015
     """The same along the surface."""
     fine_membrane: float = 0.006
+    tuck_mouth: bool = False
+    """Push the bag of the mouth back where stiff skin in front of it has been moved through it."""
     soft_features: float = 0.1
     """Stiffness of lips, lids and nose relative to the rest: they are small."""
+    lids: float = 0.5
+    """How far shut the lids start: from wide open they would not find a shut eye's surface."""
+    prior_expression: float = 30.0
+    """Pull of the shape space's expression weights to zero, per sigma."""
+    fine_eyes: bool = True
+    """Look for shut eyes and for the balls between the lids: half a millimetre must count."""
     prior_pose: float = 0.5
     """Eq. 12: cost of one sigma (parameter table) of a bone's rotation, translation, scale."""
     prior_chart: float = 15.0
@@ -148,24 +157,28 @@ Report = Callable[[float, str], None]
 
 
 def fit_shape(
-    shape: LinearModel, names: tuple[str, ...], matcher: Matcher, report: Report
+    shape: LinearModel,
+    names: tuple[str, ...],
+    matcher: Matcher,
+    report: Report,
+    settings: RegistrationSettings = RegistrationSettings(),
 ) -> Registration:
     """Similarity, then the identity modes, from the aligned scan (known to a few centimetres).
 
-    `names` are the expression shapes of the space. Lids start half closed, because from wide open
-    they would not find the surface of a shut eye.
+    `names` are the expression shapes of the space.
     """
     model = PosedModel.build(shape)
     x = model.table.zeros()
     for name in BLINK:
-        x[model.table.slices["expression"].start + names.index(name)] = 0.5
+        x[model.table.slices["expression"].start + names.index(name)] = settings.lids
     robust = GemanMcClure(4.0)
     pose = MatchRule(20 * MM, 0.5, 2 * MM, robust, slide=0.1, reverse=0.0)
     free = (*POSE_NAMES, *shape.table.slices)
     modes = MatchRule(14 * MM, 0.5, 1 * MM, robust, slide=0.2, reverse=0.3)
+    prior = {"identity": 300.0, "expression": settings.prior_expression}
     stages = (
         Stage("pose", 5, POSE_NAMES, pose, 12 * MM),
-        Stage("shape", 8, free, modes, 6 * MM, {"identity": 300.0, "expression": 30.0}),
+        Stage("shape", 8, free, modes, 6 * MM, prior),
     )
     return _run(model, matcher, stages, x, None, report)
 
@@ -284,10 +297,10 @@ def register(
     report: Report = lambda fraction, text: None,
 ) -> Registration:
     """The default recipe, for ASM or for a linear model in the template's topology."""
-    first = fit_shape(shape, shape_names, matcher, report)
+    first = fit_shape(shape, shape_names, matcher, report, settings)
     if isinstance(face, LinearModel):
         return fit_linear(first, matcher, report)
-    goal = free_form_goal(first, shape_names, template, matcher, settings.soft_features)
+    goal = free_form_goal(first, shape_names, template, matcher, settings)
     closure = first.x[first.model.table.slices["expression"]]
     for side in goal.shut:
         closure[shape_names.index(BLINKS[side])] = 1.0
@@ -301,6 +314,10 @@ def register(
     reports = first.reports + last.reports
     rest = template.mesh.vertices[template.parts["skin"].vertices]
     detail = deepen_nose(last.vertices, rest, matcher)
+    if settings.tuck_mouth:
+        before = 0.0 if detail is None else detail
+        tucked = tuck_mouth(template, last.vertices + before, matcher.searched)
+        detail = detail if tucked is None else before + tucked
     return Registration(model, last.x, reports, closure, detail, goal.eyeballs)
 
 
@@ -309,22 +326,25 @@ def free_form_goal(
     names: tuple[str, ...],
     template: Template,
     matcher: Matcher,
-    soft: float = RegistrationSettings().soft_features,
+    settings: RegistrationSettings = RegistrationSettings(),
 ) -> Goal:
     """Free form from a shape fit whose expression weights are called `names`, with what hangs on
     it: sockets, eyeballs, barriers."""
-    local = local_stiffness(template, soft)
+    local = local_stiffness(template, settings.soft_features)
     weights = first.x[first.model.table.slices["expression"]]
     by_name = dict(zip(names, weights.tolist(), strict=True))
     blinks = {name: by_name[name] for name in BLINK}
     skin = template.parts["skin"].vertices
     reference = closed_rest(template, blinks)[skin]
     surface = refine_free_form(reference, first, matcher, local)
-    surface, shut = shut_eyes(template, surface, blinks, matcher, local)
+    shut: tuple[str, ...] = ()
+    if settings.fine_eyes:
+        surface, shut = shut_eyes(template, surface, blinks, matcher, local)
     blinks |= {BLINKS[side]: 1.0 for side in shut}
     rest = closed_rest(template, blinks)[skin]
     surface = carry_inside(template, first.vertices, surface)
-    balls = place_eyeballs(template, surface, matcher.target.points, blinks, shut)
+    shown = matcher.target.points[: None if settings.fine_eyes else 0]
+    balls = place_eyeballs(template, surface, shown, blinks, shut)
     surface = lift_off(template, surface, balls)
     barriers = (lip_gap(template), *lid_gaps(template, shut), *clearance(template, balls))
     seams = tuple(f(template, surface, side) for side in shut for f in (lid_seam, lining_seam))

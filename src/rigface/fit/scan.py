@@ -71,6 +71,23 @@ def fit_scan(
         target = prepare_target(
             surface.scan, scan_from_fit.inverse(), template, config.samples, config.seed
         )
+    return fit_target(scan, surface, target, found, models, config, watch)
+
+
+def fit_target(
+    scan: Scan,
+    surface: CleanScan,
+    target: ScanTarget,
+    found: Alignment,
+    models: FitModels,
+    config: ScanConfig,
+    watch: Progress,
+) -> ScanResult:
+    """The fit from where the evidence is prepared: `target` in the fit frame, `found` its place.
+
+    Errors are measured on `surface`, in the unit and frame of `scan`.
+    """
+    template = load_template()
     with watch.stage("fit"), one_thread():
         fitted = _register(template, models, target, config, watch)
     with watch.stage("measure"):

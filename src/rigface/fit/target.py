@@ -194,10 +194,42 @@ def _cloud_target(vertices: np.ndarray, template: Template, samples: int, seed: 
     points = seen[chosen]
     hint = (normals * _template_normals(points, template)).sum(-1)
     normals = normals * agreed_signs(points, normals, hint)[:, None]
+    tree, areas = _areas(points)
+    return ScanTarget(points, normals, areas, None, None, None, None, tree, unseen)
+
+
+def seen_target(
+    points: Float[np.ndarray, "points 3"],
+    toward: Float[np.ndarray, "points 3"],
+    sigma: Float[np.ndarray, " points"],
+    samples: int = 8000,
+    seed: int = 0,
+) -> ScanTarget:
+    """Points that a camera has seen, in the fit frame, with the directions to it and their noise.
+
+    Their normals turn to the camera, and nothing of them is hidden. Samples weigh by 1 / sigma^2
+    (mean 1, between a quarter and four), which scales the area that they stand for.
+
+    Raises InputError if next to nothing lies near the face.
+    """
+    near = np.linalg.norm(points - FACE_CENTRE, axis=-1) < REACH
+    seen = points[near]
+    if len(seen) < FEWEST:
+        raise _too_little(len(seen))
+    chosen = thin(seen, samples, seed)
+    normals = plane_normals(seen, _plane_neighbours(seen), chosen)
+    normals *= np.where((normals * toward[near][chosen]).sum(-1) < 0, -1.0, 1.0)[:, None]
+    tree, areas = _areas(seen[chosen])
+    sure = 1 / sigma[near][chosen] ** 2
+    areas *= np.clip(sure / sure.mean(), 0.25, 4.0)
+    return ScanTarget(seen[chosen], normals, areas, None, None, None, None, tree)
+
+
+def _areas(points: Float[np.ndarray, "points 3"]) -> tuple[cKDTree, Float[np.ndarray, " points"]]:
+    """Area that each point of a cloud stands for, from its neighbours, and the tree over them."""
     tree = cKDTree(points)
     spacing = tree.query(points, k=7)[0][:, 6]
-    areas = np.pi * np.minimum(spacing, 2 * np.median(spacing)) ** 2 / 6
-    return ScanTarget(points, normals, areas, None, None, None, None, tree, unseen)
+    return tree, np.pi * np.minimum(spacing, 2 * np.median(spacing)) ** 2 / 6
 
 
 def _plane_neighbours(points: np.ndarray) -> int:

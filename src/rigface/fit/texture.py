@@ -1,9 +1,10 @@
-"""The photos' colours on a fitted head, as its materials need them."""
+"""Colours of pictures on a fitted head, as its materials need them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
+from rigface.export.asset import RigAsset
 from rigface.fit.person_mask import person_mask
 from rigface.fit.photo_result import PhotoResult
 from rigface.render.iris import iris_colour
@@ -39,3 +40,15 @@ def dress(result: PhotoResult, size: int = 2048, delight: bool = False) -> Dress
         return Dressed(texture, encode(texture.image, "jpeg"), None)
     red, green, blue = np.median(seen, axis=0).tolist()
     return Dressed(texture, encode(texture.image, "jpeg"), (red, green, blue))
+
+
+def wear(asset: RigAsset, dressed: Dressed | None) -> RigAsset:
+    """The texture on the skin and the iris' own colour; without one, the plain colours stay."""
+    if dressed is None:
+        return asset
+    skin = {"base_color": (1.0, 1.0, 1.0, 1.0), "base_color_image": dressed.encoded}
+    own = {"skin": skin, "mouth": skin}
+    if dressed.iris is not None:
+        own["iris"] = {"base_color": (*dressed.iris, 1.0)}
+    materials = [replace(material, **own.get(material.name, {})) for material in asset.materials]
+    return replace(asset, materials=tuple(materials))

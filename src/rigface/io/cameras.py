@@ -49,7 +49,7 @@ def save_cameras(path: str | Path, cameras: Mapping[str, Camera]) -> None:
 def load_cameras(path: str | Path) -> dict[str, Camera]:
     """Read a `cameras.json`; float64. Raises InputError for anything that is not one."""
     path = Path(path)
-    content = _read(path)
+    content = read_object(path)
     if content.get("format") != FORMAT or not isinstance(content.get("cameras"), list):
         raise InputError(
             f'{path} is no {FORMAT} file: it has no list \'cameras\' under "format": "{FORMAT}". '
@@ -58,9 +58,9 @@ def load_cameras(path: str | Path) -> dict[str, Camera]:
     out = {}
     for number, row in enumerate(content["cameras"]):
         where = f"{path}, camera {number}"
-        values = _values(row, ("width", "height", "fx", "fy", "cx", "cy"), where)
+        values = pinhole_values(row, ("width", "height", "fx", "fy", "cx", "cy"), where)
         matrix = _matrix(row, "cam_from_world", where)
-        out[_name(row, "image", where, out)] = _camera(values, matrix[:3, :3], matrix[:3, 3])
+        out[_name(row, "image", where, out)] = pinhole(values, matrix[:3, :3], matrix[:3, 3])
     return out
 
 
@@ -88,7 +88,7 @@ def load_transforms(path: str | Path) -> dict[str, Camera]:
     for lens distortion: undistort the pictures first.
     """
     path = Path(path)
-    content = _read(path)
+    content = read_object(path)
     if not isinstance(content.get("frames"), list):
         raise InputError(
             f"{path} is no nerfstudio transforms file: it has no list 'frames'. "
@@ -98,7 +98,7 @@ def load_transforms(path: str | Path) -> dict[str, Camera]:
     for number, frame in enumerate(content["frames"]):
         where = f"{path}, frame {number}"
         row = {**content, **frame} if isinstance(frame, dict) else frame
-        values = _values(row, ("w", "h", "fl_x", "fl_y", "cx", "cy"), where)
+        values = pinhole_values(row, ("w", "h", "fl_x", "fl_y", "cx", "cy"), where)
         bent = [key for key in _DISTORTION if row.get(key, 0) != 0]
         if bent:
             raise InputError(
@@ -108,7 +108,7 @@ def load_transforms(path: str | Path) -> dict[str, Camera]:
         matrix = _matrix(row, "transform_matrix", where)
         rotation = (matrix[:3, :3] * _FLIP).T
         name = _name(row, "file_path", where, out)
-        out[name] = _camera(values, rotation, -rotation @ matrix[:3, 3])
+        out[name] = pinhole(values, rotation, -rotation @ matrix[:3, 3])
     return out
 
 
@@ -119,7 +119,12 @@ def _pinhole(camera: Camera, keys: tuple[str, ...]) -> dict[str, Any]:
     return dict(zip(keys, numbers, strict=True))
 
 
-def _camera(values: list[float], rotation: np.ndarray, translation: np.ndarray) -> Camera:
+def pinhole(
+    values: list[float], rotation: np.ndarray | None = None, translation: np.ndarray | None = None
+) -> Camera:
+    """Of width, height, fx, fy, cx, cy; at the origin unless told otherwise."""
+    rotation = np.eye(3) if rotation is None else rotation
+    translation = np.zeros(3) if translation is None else translation
     width, height, *lens = values
     return Camera(
         focal=torch.tensor(lens[:2], dtype=torch.float64),
@@ -140,7 +145,8 @@ def _write(path: Path, content: dict[str, Any]) -> None:
         partial.write_text(text + "\n", encoding="utf-8")
 
 
-def _read(path: Path) -> dict[str, Any]:
+def read_object(path: Path) -> dict[str, Any]:
+    """A JSON object; raises InputError for anything else."""
     try:
         if not path.is_file():
             raise InputError(f"the camera file {path} does not exist. Check the path.")
@@ -154,7 +160,7 @@ def _read(path: Path) -> dict[str, Any]:
     return content
 
 
-def _values(row: Any, keys: tuple[str, ...], where: str) -> list[float]:
+def pinhole_values(row: Any, keys: tuple[str, ...], where: str) -> list[float]:
     """Width, height, focal lengths and principal point, checked."""
     if not isinstance(row, dict):
         raise InputError(f"{where} is no JSON object.")

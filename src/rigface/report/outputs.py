@@ -17,11 +17,13 @@ from rigface.export.html import save_html
 from rigface.fit.outcome import refined
 from rigface.fit.result import ScanResult
 from rigface.fit.rig_asset import rig_asset
+from rigface.fit.texture import Dressed, wear
 from rigface.geometry.mesh import Mesh
 from rigface.io import atomic_output, save_obj, save_ply
 from rigface.models.face_model import FaceModel
 from rigface.models.posed import POSE
 from rigface.progress import NullProgress, Progress
+from rigface.render.texture import encode
 from rigface.report.data import ReportData, ScanLayer
 from rigface.report.page import write_report
 from rigface.report.result_json import package_versions, write_result
@@ -39,17 +41,25 @@ def write_outputs(
     rig: str = "baked",
     save: Sequence[str] = ("glb",),
     progress: Progress | None = None,
+    dressed: Dressed | None = None,
+    more: Mapping[str, Any] | None = None,
 ) -> None:
-    """face.glb, fit.ply, params.safetensors, report.html, result.json, and what `save` asks for."""
+    """face.glb, fit.ply, params.safetensors, report.html, result.json, and what `save` asks for.
+
+    With a texture (`dressed`) also texture.png; `more` are further fields of result.json.
+    """
     watch = NullProgress() if progress is None else progress
     lod = int(result.settings.get("lod", 0))
-    asset = rig_asset(result, rig, lod)
-    encoded = encode_glb(asset)
-    layout_for_report = encoded if rig == "baked" else encode_glb(rig_asset(result, "baked", lod))
-    numbers = result_numbers(result, encoded.pruning.mean_mm, watch)
+    asset = wear(rig_asset(result, rig, lod), dressed)
+    encoded = layout_for_report = encode_glb(asset)
+    if rig != "baked":
+        layout_for_report = encode_glb(wear(rig_asset(result, "baked", lod), dressed))
+    numbers = {**result_numbers(result, encoded.pruning.mean_mm, watch), **(more or {})}
     with atomic_output(Path(out)) as folder:
         if "glb" in save:
             (folder / "face.glb").write_bytes(encoded.data)
+        if dressed is not None:
+            (folder / "texture.png").write_bytes(encode(dressed.texture.image, "png"))
         if "html" in save:
             save_html(asset, folder / "face.html", title=Path(result.source).stem)
         for kind in ("obj", "ply"):

@@ -10,12 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from rigface.export.asset import RigAsset
 from rigface.export.glb import encode_glb
 from rigface.export.html import save_html
 from rigface.fit.photo_result import PhotoResult
 from rigface.fit.rig_asset import rig_asset
-from rigface.fit.texture import Dressed
+from rigface.fit.texture import Dressed, wear
 from rigface.geometry.mesh import Mesh
 from rigface.io import atomic_output, save_obj, save_ply
 from rigface.io.cameras import save_cameras, save_transforms
@@ -98,18 +97,6 @@ def write_photo_outputs(
         )
         write_report(folder / "report.html", report)
         write_result(folder / "result.json", numbers, PHOTO_SCHEMA)
-
-
-def wear(asset: RigAsset, dressed: Dressed | None) -> RigAsset:
-    """The texture on the skin and the iris' own colour; without one, the plain colours stay."""
-    if dressed is None:
-        return asset
-    skin = {"base_color": (1.0, 1.0, 1.0, 1.0), "base_color_image": dressed.encoded}
-    own = {"skin": skin, "mouth": skin}
-    if dressed.iris is not None:
-        own["iris"] = {"base_color": (*dressed.iris, 1.0)}
-    materials = [replace(material, **own.get(material.name, {})) for material in asset.materials]
-    return replace(asset, materials=tuple(materials))
 
 
 def image_names(result: PhotoResult) -> list[str]:

@@ -58,7 +58,7 @@ CORNERS = np.array([[0.05, 0.03, 0.0], [-0.05, 0.03, 0.0], [0.0, -0.08, 0.02], [
 
 def apart(poses: Poses, others: Poses) -> Float[np.ndarray, "poses others"]:
     """RMS distance of the face corners, in units of the geometric mean scale (metres)."""
-    a, b = (each.apply(CORNERS).reshape(len(each), -1) for each in (poses, others))
+    a, b = (each.apply(CORNERS).reshape(len(each), CORNERS.size) for each in (poses, others))
     square = (a * a).sum(1)[:, None] + (b * b).sum(1)[None] - 2 * a @ b.T
     scale = poses.scale[:, None] * others.scale[None]
     return np.sqrt(np.maximum(square, 0) / len(CORNERS) / scale)
