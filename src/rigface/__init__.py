@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # for editors and type checkers; the table below is what runs
     from rigface.fit.scan import ScanConfig as ScanConfig
     from rigface.fit.scan import fit_scan as fit_scan
     from rigface.geometry.mesh import Mesh as Mesh
-    from rigface.io import load_depth as load_depth
+    from rigface.io.depth import load_depth as load_depth
     from rigface.io import load_landmarks as load_landmarks
     from rigface.io import load_scan as load_scan
     from rigface.io import read_photo as read_photo
@@ -77,7 +77,7 @@ _HOMES = {
     "fit_depth": "rigface.fit.depth",
     "fit_photos": "rigface.fit.photo",
     "fit_scan": "rigface.fit.scan",
-    "load_depth": "rigface.io",
+    "load_depth": "rigface.io.depth",
     "load_detector": "rigface.perception",
     "load_ict": "rigface.datasets.ict",
     "load_landmarks": "rigface.io",

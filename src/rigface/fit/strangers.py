@@ -65,7 +65,7 @@ def log_odds(
 
 
 def _log_likelihood(photo: IdentityEvidence, precision: Tensor, drive: Tensor) -> Tensor:
-    """Log of the integral of exp(-E_v) under N(P^-1 drive, P^-1), P = precision, plus a constant."""
+    """Log of the integral of exp(-E_v) under N(P^-1 drive, P^-1), plus a constant."""
     both, total = precision + photo.precision, drive - photo.gradient
     fit = total @ torch.linalg.solve(both, total) - drive @ torch.linalg.solve(precision, drive)
     return (torch.linalg.slogdet(precision)[1] - torch.linalg.slogdet(both)[1] + fit) / 2

@@ -1,9 +1,10 @@
-"""Files in and out: scans, depth, photos, landmarks, meshes; outputs that are whole or absent."""
+"""Files in and out: scans, photos, landmarks, meshes; outputs that are whole or absent.
+
+Depth frames need cameras, and so torch: `rigface.io.depth`."""
 
 from rigface.io.atomic import atomic_file as atomic_file
 from rigface.io.atomic import atomic_output as atomic_output
 from rigface.io.atomic import check_writable as check_writable
-from rigface.io.depth import load_depth as load_depth
 from rigface.io.face_points import read_face_points as read_face_points
 from rigface.io.image import read_photo as read_photo
 from rigface.io.landmarks import load_landmarks as load_landmarks

@@ -3,6 +3,7 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -42,11 +43,13 @@ def write_photo_outputs(
     """face.glb, fit.ply, neutral.ply, overlay.png, texture.png, cameras.json, transforms.json,
     landmarks.json, params.safetensors, report.html, result.json, and what `save` asks for."""
     watch = NullProgress() if progress is None else progress
-    asset = wear(rig_asset(result, rig, lod), dressed)
-    encoded = encode_glb(asset)
-    shown = encoded
-    if rig != "baked":
-        shown = encode_glb(wear(rig_asset(result, "baked", lod), dressed))
+    with ThreadPoolExecutor(1) as beside:  # compressing pixels needs nothing of the interpreter
+        texture = None if dressed is None else beside.submit(png, dressed.texture.image)
+        asset = wear(rig_asset(result, rig, lod), dressed)
+        encoded = encode_glb(asset)
+        shown = encoded
+        if rig != "baked":
+            shown = encode_glb(wear(rig_asset(result, "baked", lod), dressed))
     numbers = photo_numbers(result, encoded.pruning.mean_mm, watch, lod)
     overlays = [png(overlay(result, view)) for view in range(len(result.views))]
     spread = uncertainty(result)
@@ -71,8 +74,8 @@ def write_photo_outputs(
         )
         for name, picture in zip(_numbered("overlay", len(overlays)), overlays, strict=True):
             (folder / name).write_bytes(picture)
-        if dressed is not None:
-            (folder / "texture.png").write_bytes(png(dressed.texture.image))
+        if texture is not None:
+            (folder / "texture.png").write_bytes(texture.result())
         cameras = dict(zip(names, result.cameras, strict=True))
         save_cameras(folder / "cameras.json", cameras)
         save_transforms(folder / "transforms.json", cameras)
