@@ -29,12 +29,12 @@ if TYPE_CHECKING:  # for editors and type checkers; the table below is what runs
     from rigface.fit.scan import ScanConfig as ScanConfig
     from rigface.fit.scan import fit_scan as fit_scan
     from rigface.geometry.mesh import Mesh as Mesh
-    from rigface.io.depth import load_depth as load_depth
     from rigface.io import load_landmarks as load_landmarks
     from rigface.io import load_scan as load_scan
     from rigface.io import read_photo as read_photo
     from rigface.io import save_obj as save_obj
     from rigface.io import save_ply as save_ply
+    from rigface.io.depth import load_depth as load_depth
     from rigface.metrics.correspondence import correspondence_errors as correspondence_errors
     from rigface.metrics.distance import scan_to_mesh as scan_to_mesh
     from rigface.metrics.mesh_quality import mesh_quality as mesh_quality

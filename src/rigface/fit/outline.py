@@ -50,8 +50,12 @@ def outline_pairs(
     in pixels; `regions` are those of the template that may be seen against the background.
     """
     found = contour_points(template, skin, camera, _SPACING * size, regions)
-    scale = EdgeScale(REACH * size, SIGMA * size, CORRELATION * size)
-    return edge_pairs(found, contour, scale)
+    return edge_pairs(found, contour, edge_scale(size))
+
+
+def edge_scale(size: float) -> EdgeScale:
+    """What a pair may be and what it weighs, by the face size in pixels."""
+    return EdgeScale(REACH * size, SIGMA * size, CORRELATION * size)
 
 
 def contour_points(

@@ -13,6 +13,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 import torch
@@ -29,7 +30,16 @@ from rigface.fit.image_contours import image_contour
 from rigface.fit.iris import HeadSize, gaze, head_size
 from rigface.fit.known_views import KnownViews
 from rigface.fit.models import FitModels, build_models
-from rigface.fit.outline import outline_pairs
+from rigface.fit.outline import edge_scale, edge_vertices, outline_pairs
+from rigface.fit.paper_views import (
+    COMPARED,
+    RENEWED,
+    SCHEDULE,
+    TEXELS,
+    PaperViews,
+    edge_term,
+    landmark_term,
+)
 from rigface.fit.parts import Head, assemble_head
 from rigface.fit.person_mask import person_mask
 from rigface.fit.photo_choice import Chosen, choose, photo_name, unlike_expressions
@@ -55,8 +65,10 @@ from rigface.rig.detector_error import load_detector_error
 from rigface.rig.landmark_embedding import LandmarkEmbedding, load_landmark_embedding
 from rigface.rig.template import Template
 from rigface.rig.template_io import load_template
+from rigface.solve.adam import adam
 from rigface.solve.levenberg_marquardt import Box, LevenbergMarquardt, levenberg_marquardt
 from rigface.solve.threads import one_thread
+from rigface.terms.edge import edge_pairs
 from rigface.terms.image_points import Beside, ImagePoints
 from rigface.terms.prior import ParameterPrior
 from rigface.terms.robust import GemanMcClure
@@ -119,6 +131,8 @@ class PhotoConfig:
 
     shared_expression: bool = False
     """Several photos show one expression."""
+    recipe: Literal["default", "paper"] = "default"
+    """`paper`: sections 4.1 to 4.3 of ASM's supplement (`fit.paper_views`), for comparison."""
     seed: int = 0
     settings: PhotoSettings = PhotoSettings()
 
@@ -154,6 +168,8 @@ def fit_photos(
     with watch.stage("prepare"):
         head_model = identity_model() if model is None else model
     with watch.stage("fit"), one_thread():
+        if config.recipe == "paper":
+            return replace(_paper(head_model, chosen, config, watch), seconds=dict(watch.seconds))
         while True:
             fit = _Fit(head_model, chosen, config)
             x = fit.place(watch)
@@ -311,7 +327,7 @@ class _Fit:
                 terms.append(self._weighed(rows, camera, trust / math.sqrt(weight)))
             ends = self.contours[view]
             if contour and ends is not None and self.settings.contour:
-                skin = self.model.vertices(self.views.head(x, view)).numpy()
+                skin = self.views.skin(x, view).numpy()
                 found = outline_pairs(self.template, skin, camera, ends, face.size)
                 if found is not None:
                     sigma = found.sigma / math.sqrt(self.settings.contour)
@@ -354,11 +370,13 @@ class _Fit:
             weight, price = weight * only, price * only
         return [ParameterPrior(weight, np.zeros(table.size)), SparsityPrior(price)]
 
-    def result(self, x: Float[Tensor, " params"]) -> PhotoResult:
-        """The rigged head at the solution."""
+    def result(
+        self, x: Float[Tensor, " params"], asm: Float[Tensor, " asm"] | None = None
+    ) -> PhotoResult:
+        """The rigged head at the solution; `asm` are variables that the prior does not bind."""
         values = self.views.table.unpack(x)
         identity = values["identity"]
-        registration, models = self._registration(identity)
+        registration, models = self._registration(identity, asm)
         size = self._size(x, self._head(registration, models, 1.0)[0])
         head, rig = self._head(registration, models, size.scale)
         views = tuple(self._view(x, view, head, size) for view in range(len(self.photos)))
@@ -385,13 +403,14 @@ class _Fit:
             settings={"model": registration.model.name, **asdict(self.config)},
         )
 
-    def _registration(self, identity: Tensor) -> tuple[Registration, FitModels]:
+    def _registration(self, identity: Tensor, asm: Tensor | None) -> tuple[Registration, FitModels]:
         """The neutral head as a scan's fit would hand it back."""
         models = build_models(self.template, "asm", 2, False)
         if isinstance(self.model, AsmIdentity):
             x = self.model.table.zeros()
             x[self.model.table.slices["identity"]] = identity
-            own = self.model.asm.table.unpack(self.model.asm_parameters(x))
+            whole = self.model.asm_parameters(x) if asm is None else asm
+            own = self.model.asm.table.unpack(whole)
             face, inner = models.face, {name: own[name] for name in models.face.table.slices}
         else:
             assert isinstance(self.model, LinearModel)
@@ -469,6 +488,50 @@ class _Fit:
         return spread.square().sum(dim=(1, 2)).sqrt().numpy()
 
 
+def _paper(model: HeadSpace, chosen: Chosen, config: PhotoConfig, watch: Progress) -> PhotoResult:
+    """Sections 4.1 to 4.3 of the supplement."""
+    if not isinstance(model, AsmIdentity) or chosen.cameras is not None:
+        raise UsageError("the recipe `paper` is that of ASM before unknown cameras")
+    joint, fits = _Fit(model, chosen, config), []
+    for view in range(len(chosen.photos)):
+        alone = _Fit(model, chosen.only(view), config)
+        fits.append((alone.views, alone.place(watch)))
+    parts = [views.table.unpack(x) for views, x in fits]
+    identity = torch.stack([part["identity"] for part in parts]).mean(dim=0)
+    expression = torch.stack([part["expression"].reshape(-1) for part in parts]).mean(dim=0)
+    start = model.asm_parameters(torch.cat([identity, expression]))
+    problem = PaperViews(model.asm, start, [views.camera(x, 0) for views, x in fits])
+    photos = [PhotometricView(ImagePyramid.of(photo.pixels)) for photo in chosen.photos]
+    texels = skin_texels(joint.template, TEXELS)
+    corners, bary = ibug_places(joint.embedding)
+
+    def renew(step: int, x: Tensor) -> None:
+        watch.update(step / SCHEDULE.max_steps, "adam")
+        if step % RENEWED:
+            return
+        pictures = []
+        for view, face in enumerate(chosen.faces):
+            terms = [landmark_term(corners, bary, face.ibug68()[17:], len(chosen.faces))]
+            ends = joint.contours[view]
+            if ends is not None:
+                skin = problem.skin(x).numpy()
+                points = edge_vertices(joint.template, skin, problem.camera(x, view))
+                found = edge_pairs(points, ends, edge_scale(face.size))
+                terms += [] if found is None else [edge_term(found, len(chosen.faces))]
+            pictures.append(terms)
+        problem.pictures = pictures
+        problem.joint = photometric_term(problem, x, texels, photos, COMPARED)
+
+    solution = adam(problem, problem.zero, problem.scale, SCHEDULE, renew)
+    x = solution.value
+    cameras = [View(problem.camera(x, view)) for view in range(len(chosen.photos))]
+    joint.views = Views(model, cameras, shared_expression=True)
+    state = joint.views.table.zeros()
+    state[joint.views.table.slices["identity"]] = identity
+    state[joint.views.table.slices["expression"]] = expression
+    return joint.result(state, x[: len(start)])
+
+
 KNOWN_SIZE_SIGMA = 0.005
 """Of the logarithm of a size that comes from known cameras."""
 POPULATION_SIZE_SIGMA = 0.042
@@ -495,10 +558,15 @@ def _landmarks(embedding: LandmarkEmbedding, face: FaceObservation) -> LandmarkR
         kept = np.flatnonzero(face.visible[:skin] & np.isfinite(face.landmarks[:skin]).all(axis=1))
         corners, bary = embedding.faces[embedding.face[kept]], embedding.bary[kept]
         return LandmarkRows(corners, bary, face.landmarks[kept], face.sigma[kept], kept)
+    corners, bary = ibug_places(embedding)
+    return LandmarkRows(corners, bary, face.given_ibug68[17:], face.ibug68_sigma()[17:], None)
+
+
+def ibug_places(embedding: LandmarkEmbedding) -> tuple[np.ndarray, np.ndarray]:
+    """Corners and weights of the iBUG-68 without the jaw, whose outline is no fixed place."""
     pairs = IBUG_PAIRS[17:]
     corners = embedding.faces[embedding.face[pairs]].reshape(len(pairs), -1)
-    bary = 0.5 * embedding.bary[pairs].reshape(len(pairs), -1)
-    return LandmarkRows(corners, bary, face.given_ibug68[17:], face.ibug68_sigma()[17:], None)
+    return corners, 0.5 * embedding.bary[pairs].reshape(len(pairs), -1)
 
 
 def _eyeballs(template: Template, head: Head) -> tuple[np.ndarray, np.ndarray]:

@@ -26,6 +26,10 @@ class Chosen:
     cameras: tuple[Camera, ...] | None
     warnings: tuple[str, ...]
 
+    def only(self, number: int) -> "Chosen":
+        """One photo alone, its camera unknown."""
+        return Chosen((self.photos[number],), (self.faces[number],), None, ())
+
     def without(self, number: int, why: str) -> "Chosen":
         """One photo less."""
 

@@ -6,13 +6,14 @@ head and cameras, what every view sees of them and at which scale (supplement Eq
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from rigface.fit.views import Views
+from rigface.cameras import Camera
 from rigface.render.attributes import smooth_normals
 from rigface.render.image_pyramid import ImagePyramid
 from rigface.render.photo_sampler import smooth_step
@@ -73,6 +74,33 @@ class PhotometricView:
     """Trust in the whole photo."""
 
 
+@runtime_checkable
+class SeenSkin(Protocol):
+    """A head before several cameras, at any state of its parameters."""
+
+    @property
+    def faces(self) -> Int[Tensor, "faces 3"]:
+        """Skin triangles."""
+        ...
+
+    def skin(self, x: Float[Tensor, " params"], view: int) -> Float[Tensor, "verts 3"]:
+        """Skin vertices as one view sees them."""
+        ...
+
+    def camera(self, x: Float[Tensor, " params"], view: int) -> Camera:
+        """cam_from_model."""
+        ...
+
+    def pixels_together(
+        self,
+        x: Float[Tensor, " params"],
+        corners: Int[np.ndarray, "points corners"],
+        bary: Float[np.ndarray, "points corners"],
+    ) -> Float[Tensor, "views points 2"]:
+        """The same points in every view."""
+        ...
+
+
 def skin_texels(template: Template, size: int) -> SkinTexels:
     """Texels of the face in the template's UV layout of `size` x `size`."""
     layout = uv_layout(template, size)
@@ -91,7 +119,7 @@ def skin_texels(template: Template, size: int) -> SkinTexels:
 
 
 def photometric_term(
-    views: Views,
+    views: SeenSkin,
     x: Float[Tensor, " params"],
     texels: SkinTexels,
     photos: Sequence[PhotometricView],
@@ -138,7 +166,7 @@ def _neighbourhoods(
 
 
 def _seen(
-    views: Views,
+    views: SeenSkin,
     x: Tensor,
     view: int,
     texels: SkinTexels,
@@ -147,8 +175,8 @@ def _seen(
     settings: PhotometricSettings,
 ) -> Float[Tensor, " texels"]:
     """0 to 1: how well one view sees each texel."""
-    skin, camera = views.model.vertices(views.head(x, view)), views.camera(x, view)
-    faces = views.model.faces
+    skin, camera = views.skin(x, view), views.camera(x, view)
+    faces = views.faces
     small = camera.scaled(min(1.0, _DEPTH_SIDE / max(camera.size)))
     corners = torch.from_numpy(texels.corners)
     bary = torch.from_numpy(texels.bary)

@@ -157,6 +157,15 @@ class Views:
         expression = values["expression"] if self.shared else values["expression"][view]
         return torch.cat([values["identity"], expression])
 
+    @property
+    def faces(self) -> Int[Tensor, "faces 3"]:
+        """Skin triangles."""
+        return self.model.faces
+
+    def skin(self, x: Float[Tensor, " params"], view: int) -> Float[Tensor, "verts 3"]:
+        """Skin as one view sees it, model space."""
+        return self.model.vertices(self.head(x, view))
+
     def camera(self, x: Float[Tensor, " params"], view: int) -> Camera:
         """cam_from_model of one view."""
         pose = self._pose(x, view)

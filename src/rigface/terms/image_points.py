@@ -47,6 +47,15 @@ class ImagePoints:
         square = (self._residual(projected) ** 2).sum(dim=-1)
         return 0.5 * float(self.kernel.rho(square.numpy()).sum())
 
+    def pull(self, projected: Float[Tensor, "points 2"]) -> Float[Tensor, "points 2"]:
+        """dE / d projected."""
+        residual = self._residual(projected)
+        square = (residual**2).sum(dim=-1).numpy()
+        weight = torch.from_numpy(self.kernel.weight(square) / self.sigma)[:, None]
+        if self.normals is None:
+            return weight * residual
+        return weight * residual * torch.from_numpy(self.normals)
+
     def normal_equations(
         self, projected: Float[Tensor, "points 2"], jacobian: Float[Tensor, "points 2 params"]
     ) -> tuple[float, Float[Tensor, " params"], Float[Tensor, "params params"]]:
