@@ -51,7 +51,7 @@ class Distances:
     """Of the pixels of every frame to one surface, millimetres."""
 
     name: str
-    frames: list[Float[np.ndarray, " points"]]
+    frames: list[Float[np.ndarray, " _"]]
 
     @property
     def every(self) -> Float[np.ndarray, " points"]:
