@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from functools import lru_cache
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,7 +28,7 @@ from rigface.learn.detector_views import DetectedView, ViewsConfig, detect_views
 from rigface.learn.ict_heads import CarriedIct
 from rigface.learn.population import Population, PopulationConfig
 from rigface.learn.train_detector import DetectorRecipe, learn_from_views
-from rigface.rig.detector_error import read_detector_error
+from rigface.rig.detector_error import load_detector_error, read_detector_error
 from rigface.rig.landmark_embedding import load_landmark_embedding
 from rigface.rig.template_io import load_template
 
@@ -67,7 +68,7 @@ def truth() -> tuple[ErrorModel, ErrorRows]:
 @lru_cache(maxsize=1)
 def learned() -> tuple[ErrorModel, list[float]]:
     return fit_detector_error(
-        truth()[1], EmConfig(rank=RANK, iterations=25, ridge=1e-5, sigma_views=2)
+        truth()[1], EmConfig(rank=RANK, iterations=25, ridge=1e-5, sigma_views=2.0)
     )
 
 
@@ -246,6 +247,11 @@ def test_training_end_to_end(tmp_path, monkeypatch):
     again = tmp_path / "again.safetensors"
     train_detector.train_detector_error(tmp_path, again, recipe, detector=FakeDetector())
     assert again.read_bytes() == out.read_bytes()
+
+
+def test_the_model_card_in_the_docs_is_that_of_the_shipped_file():
+    card = Path(__file__).parents[2] / "docs" / "detector_card.md"
+    assert card.read_text(encoding="utf-8") == detector_card(load_detector_error())
 
 
 def test_no_faces_at_all_is_said():

@@ -77,10 +77,11 @@ def learn_from_views(
     """
     head = np.array([view.head for view in views], dtype=np.int64)
     held_out = torch.from_numpy(population.held_out[head])
-    if held_out.all() or not held_out.any():
+    unseen = int(held_out.sum())
+    if unseen in (0, len(views)):
         raise InputError(
-            f"the detector found {len(views)} faces, {int(held_out.sum())} of them on heads that are "
-            "held out for the figures; both kinds are needed. Draw more heads or larger pictures."
+            f"the detector found {len(views)} faces, {unseen} of them on heads that are held out "
+            "for the figures; both kinds are needed. Draw more heads or larger pictures."
         )
     rows = error_rows(views)
     judge, _ = fit_detector_error(rows.only(~held_out), recipe.em)
