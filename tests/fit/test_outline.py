@@ -172,9 +172,9 @@ def test_a_wrong_pose_and_size_come_back():
 
     def miss(at: torch.Tensor) -> float:
         everyone = np.arange(len(skin()))[:, None], np.ones((len(skin()), 1))
+        seen = [views.pixels_together(state, *everyone) for state in (at, exact)]
         face = load_template().regions["face"][: len(skin())]
-        off = [views.pixels(at, v, *everyone) - views.pixels(exact, v, *everyone) for v in (0, 1)]
-        return float(torch.stack([o.norm(dim=1)[face].mean() for o in off]).mean())
+        return float((seen[0] - seen[1]).norm(dim=-1)[:, face].mean())
 
     before, table = miss(x), views.table
     box = Box(

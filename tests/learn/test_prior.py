@@ -7,7 +7,7 @@ import pytest
 import torch
 from core_models import asm
 
-from rigface.cli.train import TrainCommand
+from rigface.cli.train import PriorCommand
 from rigface.errors import InputError
 from rigface.learn.evaluate import fit_modes
 from rigface.learn.model_card import model_card
@@ -77,13 +77,13 @@ def test_modes_carry_the_standard_deviation():
 
 
 def test_a_rank_above_the_file_s_size_is_refused(tmp_path):
-    command = TrainCommand("prior", tmp_path, tmp_path / "p.safetensors", rank=66)
+    command = PriorCommand(tmp_path, tmp_path / "p.safetensors", rank=66)
     with pytest.raises(InputError, match="1 to 65"):
         command.run()
     with pytest.raises(InputError, match="does not exist"):
-        TrainCommand("prior", tmp_path, tmp_path / "no" / "p.safetensors").run()
+        PriorCommand(tmp_path, tmp_path / "no" / "p.safetensors").run()
     with pytest.raises(InputError, match=".safetensors"):
-        TrainCommand("prior", tmp_path, tmp_path / "p.npz").run()
+        PriorCommand(tmp_path, tmp_path / "p.npz").run()
 
 
 def test_training_repeats_to_the_bit():

@@ -152,6 +152,8 @@ class _Moments:
     """Sums over the views that see a landmark, in expectation; W as 3 x (1 + modes), flat."""
 
     seen: Float[Tensor, " marks"]
+    codes: Float[Tensor, "one_and_modes one_and_modes"]
+    """f f^T; its corner counts the views."""
     gram: Float[Tensor, "marks weights weights"]
     """J^T J (x) f f^T."""
     cross: Float[Tensor, "marks weights"]
@@ -167,7 +169,7 @@ def _moments(rows: ErrorRows, model: ErrorModel) -> _Moments:
         for start in range(0, len(rows.error), _CHUNK)
         for part in [rows.only(slice(start, start + _CHUNK))]
     ]
-    names = ("seen", "gram", "cross", "power", "log_likelihood")
+    names = ("seen", "codes", "gram", "cross", "power", "log_likelihood")
     return _Moments(*(sum(getattr(chunk, name) for chunk in chunks) for name in names))
 
 
@@ -192,6 +194,7 @@ def _chunk_moments(rows: ErrorRows, found: Posterior) -> _Moments:
     power = (left**2).sum((0, 2)) + ((pose @ own[:, None]) * pose).sum((0, 2, 3))
     return _Moments(
         visible.sum((0, 2, 3)),
+        ff.sum(0),
         gram.transpose(2, 3).reshape(marks, 3 * (rank + 1), 3 * (rank + 1)),
         cross.reshape(marks, 3 * (rank + 1)),
         power,
@@ -206,7 +209,8 @@ def _maximise(moments: _Moments, ridge: Tensor, config: EmConfig) -> ErrorModel:
     weight = 2 * (moments.seen + config.sigma_views)
     guess = 2 * config.sigma_views * config.sigma_guess**2
     sigma = ((left.clamp_min(0) + guess) / weight).sqrt().clamp_min(config.sigma_floor)
-    w = w.reshape(len(w), 3, -1)
+    # Parameter expansion: f = L f', with c' of zero mean and unit covariance over the views.
+    w = w.reshape(len(w), 3, -1) @ torch.linalg.cholesky(moments.codes / moments.codes[0, 0])
     return ErrorModel(w[..., 0], w[..., 1:], sigma)
 
 

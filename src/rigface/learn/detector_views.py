@@ -65,14 +65,16 @@ class DetectedView:
 
     head: int
     """Number in the population."""
-    place: Float[np.ndarray, "468 3"]
-    """The embedding on the posed head: metres, model space."""
+    place: Float[np.ndarray, "marks 3"]
+    """The embedding of the 468 landmarks on the posed skin: metres, model space."""
     camera: Camera
     """cam_from_model."""
-    seen: Float[np.ndarray, "468 2"]
+    seen: Float[np.ndarray, "marks 2"]
     """The detector's landmarks, pixels."""
-    visible: Bool[np.ndarray, "468"]
+    visible: Bool[np.ndarray, " marks"]
     """Known, and not hidden in the detector's opinion: where a fit would use it."""
+    source: str
+    """The detector and its version."""
 
 
 def detect_views(
@@ -106,7 +108,7 @@ def head_views(
             seen = faces[0].landmarks[:SKIN_COUNT]
             known = faces[0].visible[:SKIN_COUNT] & np.isfinite(seen).all(axis=1)
             place = load_landmark_embedding().positions(vertices)[:SKIN_COUNT]
-            found.append(DetectedView(number, place, camera, seen, known))
+            found.append(DetectedView(number, place, camera, seen, known, faces[0].source))
     return found
 
 

@@ -23,6 +23,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from rigface.errors import InputError
+from rigface.rig.landmark_embedding import SKIN_COUNT
 
 FORMAT = 1
 _KEY = "rigface_detector_error"
@@ -80,6 +81,11 @@ def read_detector_error(path: Path) -> DetectorError:
         raise InputError(
             f"{path} has format {header['format']} of a detector's error, this version of rigface "
             f"reads {FORMAT}; train it again with `rigface train detector`."
+        )
+    if len(mean) != SKIN_COUNT:
+        raise InputError(
+            f"{path} holds the error of {len(mean)} landmarks, expected {SKIN_COUNT}: those of "
+            f"MediaPipe's mesh. {_ADVICE}"
         )
     return DetectorError(mean, modes, sigma, header["facts"])
 
