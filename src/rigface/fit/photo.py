@@ -382,7 +382,7 @@ class _Fit:
         views = tuple(self._view(x, view, head, size) for view in range(len(self.photos)))
         reason, warnings = _judge(views, self.faces, self.photos)
         warnings = (*self.chosen.warnings, *warnings)
-        if not self.config.shared_expression and unlike_expressions(values["expression"].numpy()):
+        if not self.views.shared and unlike_expressions(values["expression"].numpy()):
             warnings += (UNLIKE,)
         told = [photo.focal_px is not None for photo in self.photos]
         return PhotoResult(
