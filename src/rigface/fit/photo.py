@@ -214,6 +214,11 @@ class _Fit:
         self.contours = [image_contour(face) for face in self.faces]
         self.views = self._views()
 
+    @property
+    def detector_modes(self) -> DetectorModes:
+        """Of the detector's error."""
+        return DetectorModes(self.detector.rank, self.settings.detector_shared)
+
     def _views(self) -> Views:
         rest, starts = self.model.table.zeros(), []
         known = self.chosen.cameras or (None,) * len(self.photos)
@@ -223,8 +228,7 @@ class _Fit:
             focal = photo.focal_px if camera is None else float(camera.focal.mean())
             weights = 1 / rows.sigma**2
             starts.append(View(first_camera(place, rows.pixels, weights, size, focal)))
-        detector = DetectorModes(self.detector.rank, self.settings.detector_shared)
-        shared = self.config.shared_expression
+        detector, shared = self.detector_modes, self.config.shared_expression
         if self.chosen.cameras is None:
             return Views(self.model, starts, shared, detector)
         return KnownViews(self.model, starts, self.chosen.cameras, shared, detector)
@@ -525,7 +529,7 @@ def _paper(model: HeadSpace, chosen: Chosen, config: PhotoConfig, watch: Progres
     solution = adam(problem, problem.zero, problem.scale, SCHEDULE, renew)
     x = solution.value
     cameras = [View(problem.camera(x, view)) for view in range(len(chosen.photos))]
-    joint.views = Views(model, cameras, shared_expression=True)
+    joint.views = Views(model, cameras, True, joint.detector_modes)
     state = joint.views.table.zeros()
     state[joint.views.table.slices["identity"]] = identity
     state[joint.views.table.slices["expression"]] = expression
