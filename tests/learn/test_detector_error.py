@@ -49,8 +49,8 @@ def truth() -> tuple[ErrorModel, ErrorRows]:
     model = ErrorModel(*(torch.from_numpy(part) for part in (mean, modes, sigma)))
     views = []
     for _ in range(VIEWS):
-        angles = np.radians(rng.uniform((-60, -30), (60, 30)))
-        camera = orbiting((0.0, -0.03, 0.03), *angles, 0.9, 1500.0, (600, 600))
+        yaw, pitch = np.radians(rng.uniform((-60, -30), (60, 30))).tolist()
+        camera = orbiting((0.0, -0.03, 0.03), yaw, pitch, 0.9, 1500.0, (600, 600))
         seen, _ = camera.project(torch.from_numpy(place))
         visible = rng.random(MARKS) < 0.8
         visible[NEVER] = False

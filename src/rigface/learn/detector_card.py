@@ -15,7 +15,7 @@ def detector_card(error: DetectorError) -> str:
     """Markdown: what it is, data, recipe, figures, limits, licences."""
     facts = error.facts
     population, views, em = (facts["recipe"][key] for key in ("population", "views", "em"))
-    heads = ", ".join(f"{count} {group}" for group, count in facts["heads"].items())
+    heads = ", ".join(f"{count} {group}" for group, count in sorted(facts["heads"].items()))
     floats = error.mean.size + error.modes.size + error.sigma.size
     return f"""# Model card of the detector's error
 

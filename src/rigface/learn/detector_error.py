@@ -18,10 +18,14 @@ precision of the priors:
 
 M-step. W_l = (mean_l, modes_l) is the least-squares solution of J_nl W_l f_n = e_nl - P_nl a_n in
 expectation, with f_n = (1, c_n) and a ridge for landmarks that are seldom seen; sigma_l^2 is what
-is left, in expectation, with the weight of a few pseudo-observations.
+is left, in expectation, with the weight of a few pseudo-observations. Then c is rescaled to zero
+mean and unit covariance over the views (parameter expansion; Liu, Rubin and Wu 1998, Biometrika
+85): where the noise is small, the scale of the modes would hardly move otherwise.
 """
 
 from dataclasses import dataclass, replace
+from functools import reduce
+from operator import add
 
 import numpy as np
 import torch
@@ -55,8 +59,9 @@ class ErrorRows:
 
     def only(self, views: Tensor | slice) -> "ErrorRows":
         """Of some views: their numbers, a mask or a slice."""
-        return ErrorRows(*(part[views] for part in (self.error, self.slope, self.pose)),
-                         self.visible[views])  # fmt: skip
+        return ErrorRows(
+            self.error[views], self.slope[views], self.pose[views], self.visible[views]
+        )
 
     def seen(self, visible: Bool[Tensor, "views marks"]) -> "ErrorRows":
         """With other landmarks taken for visible."""
@@ -162,6 +167,16 @@ class _Moments:
     """|e - P a|^2."""
     log_likelihood: float
 
+    def __add__(self, other: "_Moments") -> "_Moments":
+        return _Moments(
+            self.seen + other.seen,
+            self.codes + other.codes,
+            self.gram + other.gram,
+            self.cross + other.cross,
+            self.power + other.power,
+            self.log_likelihood + other.log_likelihood,
+        )
+
 
 def _moments(rows: ErrorRows, model: ErrorModel) -> _Moments:
     chunks = [
@@ -169,8 +184,7 @@ def _moments(rows: ErrorRows, model: ErrorModel) -> _Moments:
         for start in range(0, len(rows.error), _CHUNK)
         for part in [rows.only(slice(start, start + _CHUNK))]
     ]
-    names = ("seen", "codes", "gram", "cross", "power", "log_likelihood")
-    return _Moments(*(sum(getattr(chunk, name) for chunk in chunks) for name in names))
+    return reduce(add, chunks)
 
 
 def _chunk_moments(rows: ErrorRows, found: Posterior) -> _Moments:
