@@ -7,15 +7,33 @@ from pathlib import Path
 
 from rigface.cameras import Camera
 from rigface.errors import InputError
-from rigface.io.camera_file import CameraFile as CameraFile
-from rigface.io.camera_json import FORMAT, cameras_from_json, cameras_from_transforms, read_json
-from rigface.io.camera_json import load_cameras as load_cameras
-from rigface.io.camera_json import load_transforms as load_transforms
-from rigface.io.camera_json import save_cameras as save_cameras
-from rigface.io.camera_json import save_transforms as save_transforms
-from rigface.io.colmap import find_model, load_colmap
+from rigface.io.camera_file import CameraFile
+from rigface.io.camera_json import (
+    FORMAT,
+    cameras_from_json,
+    cameras_from_transforms,
+    load_cameras,
+    load_transforms,
+    read_json,
+    save_cameras,
+    save_transforms,
+)
+from rigface.io.colmap import FILES, find_model, load_colmap
 from rigface.io.metashape import load_metashape
-from rigface.io.photo_cameras import cameras_of as cameras_of
+from rigface.io.photo_cameras import cameras_of
+
+__all__ = [
+    "CameraFile",
+    "cameras_of",
+    "load_cameras",
+    "load_colmap",
+    "load_metashape",
+    "load_transforms",
+    "read_camera_file",
+    "read_cameras",
+    "save_cameras",
+    "save_transforms",
+]
 
 _KNOWN = (
     "cameras.json of rigface, transforms.json of nerfstudio, a COLMAP model (cameras and images, "
@@ -68,8 +86,6 @@ def _of_kind(path: Path) -> CameraFile:
             return CameraFile(cameras_from_json(path, content), path, metric=True)
         if "frames" in content:
             return cameras_from_transforms(path, content)
-    elif path.name in {
-        f"{name}{end}" for name in ("cameras", "images") for end in (".txt", ".bin")
-    }:
+    elif path.name in FILES:
         return load_colmap(path.parent)
     raise InputError(f"{path} is no camera file that can be read. Expected {_KNOWN}.")

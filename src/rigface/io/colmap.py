@@ -22,6 +22,7 @@ from rigface.io.lens import Lens, check_sizes
 
 PLACES = ("", "sparse/0", "sparse", "0")
 """Folders below the given one in which a model is looked for, in this order."""
+FILES = ("cameras.bin", "images.bin", "cameras.txt", "images.txt")
 _NAMES = {0: "SIMPLE_PINHOLE", 1: "PINHOLE", 2: "SIMPLE_RADIAL", 3: "RADIAL", 4: "OPENCV"}
 """By the numbers of the binary files."""
 _PARAMETERS = {
@@ -61,7 +62,7 @@ def find_model(folder: Path) -> Path | None:
 def model_suffix(folder: Path) -> str | None:
     """Of the model's two files, binary first (COLMAP's own order); None if they are not there."""
     for suffix in (".bin", ".txt"):
-        if all((folder / f"{name}{suffix}").is_file() for name in ("cameras", "images")):
+        if all((folder / name).is_file() for name in FILES if name.endswith(suffix)):
             return suffix
     return None
 

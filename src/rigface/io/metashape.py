@@ -93,7 +93,8 @@ def _lens(sensor: Element | None, where: str) -> Lens:
     calibration = found[0]
     if calibration.get("type", "frame") != "frame":
         raise InputError(
-            f"{where} has a {str(calibration.get('type'))[:40]} sensor; only frame cameras are read."
+            f"{where} has a {str(calibration.get('type'))[:40]} sensor; only frame cameras are "
+            "read."
         )
     size = calibration.find("resolution")
     if size is None:

@@ -24,19 +24,17 @@ def cameras_of(
     Raises InputError that names every photo without a camera and every one whose size does not
     match; `path` is the camera file, for the message.
     """
-    problems: list[str] = []
-    found: dict[int, str] = {}
-    for number, photo in enumerate(photos):
-        names = _matching(photo, list(cameras))
-        if len(names) == 1:
-            found[number] = names[0]
-        elif names:
-            problems.append(f"{_called(photo)} may be any of {', '.join(names[:_LISTED])}")
-    missing = [_called(p) for n, p in enumerate(photos) if not _matching(p, list(cameras))]
+    names = list(cameras)
+    matches = [_matching(photo, names) for photo in photos]
+    problems = [
+        f"{_called(photo)} may be any of {_listed(match)}"
+        for photo, match in zip(photos, matches, strict=True)
+        if len(match) > 1
+    ]
+    missing = [_called(p) for p, match in zip(photos, matches, strict=True) if not match]
     if missing:
-        problems.append(
-            f"no camera for {', '.join(missing)}; the file has {_listed(list(cameras))}"
-        )
+        problems.append(f"no camera for {', '.join(missing)}; the file has {_listed(names)}")
+    found = {number: match[0] for number, match in enumerate(matches) if len(match) == 1}
     problems += _shared(photos, found)
     out: list[Camera] = []
     for number, name in found.items():
@@ -47,8 +45,8 @@ def cameras_of(
             out.append(camera)
     if problems:
         raise InputError(
-            f"The cameras in {path} do not match the photos: {'; '.join(problems)}. Give the photos "
-            "from which the cameras were computed."
+            f"The cameras in {path} do not match the photos: {'; '.join(problems)}. Give the "
+            "photos from which the cameras were computed."
         )
     return tuple(out)
 
@@ -125,7 +123,8 @@ def _times(photo: Photo, size: tuple[int, int]) -> float | None:
     times = size[0] * photo.scale / photo.width
     whole = max(round(times), 1) if times >= 1 else 1 / max(round(1 / times), 1)
     sides = zip(size, (photo.width, photo.height), strict=True)
-    near = all(abs(side * photo.scale / whole - own) < max(1, 1 / whole) for side, own in sides)
+    rounded = max(1, 1 / whole) + (0.5 if photo.scale < 1 else 0)
+    near = all(abs(side * photo.scale / whole - own) < rounded for side, own in sides)
     return whole if near else None
 
 
