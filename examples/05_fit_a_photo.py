@@ -30,7 +30,7 @@ def main(
     rigface.save_glb(rigface.rig_asset(result), out[0] / "face.glb")
     view = result.views[0]
     print(f"landmarks {result.reprojection_percent:.1f} % of the eye distance from the fit")
-    print(f"size by the {'iris' if result.size.from_iris else 'population'}")
+    print(f"size by the {result.size.how}")
     for name, weight in sorted(view.expression.items(), key=lambda item: -item[1])[:5]:
         print(f"  {name:<20} {weight:.2f}")
 

@@ -10,8 +10,7 @@ from depth_frames import shot, write_png
 from PIL import Image
 
 from rigface.errors import InputError
-from rigface.io.depth import load_depth
-from rigface.io.depth import load_depth_frames
+from rigface.io.depth import load_depth, load_depth_frames
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """`rigface photo IMG [IMG ...] -o DIR`: photos of one person become a rigged, textured face."""
 
+import math
 import sys
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -15,8 +16,14 @@ from rigface.errors import InputError, UsageError
 from rigface.progress import Progress, open_progress
 
 if TYPE_CHECKING:
+    from rigface.cameras import Camera
     from rigface.evidence.face import FaceObservation
     from rigface.evidence.photo import Photo
+    from rigface.fit.iris import HeadSize
+    from rigface.io.cameras import CameraFile
+
+UNLIKELY_SIZE = 0.25
+"""Of the logarithm of a head's size against the average: six times the spread of adults."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +45,8 @@ class PhotoCommand:
     """Every face of one photo, each in a folder of its own below DIR."""
     shared_expression: bool = False
     """All photos show the same expression."""
+    cameras: Annotated[Path | None, tyro.conf.arg(metavar="FILE_OR_DIR")] = None
+    """Known cameras: cameras.json, transforms.json, a COLMAP model or Metashape's XML."""
     delight: bool = False
     """Divide an estimate of the light out of the texture."""
     texture: Literal[512, 1024, 2048, 4096] = 2048
@@ -63,12 +72,15 @@ class PhotoCommand:
             raise UsageError("--rig asm is exact on the template mesh only; use it with --lod 0")
         if len(self.images) > 1 and (self.landmarks or self.all or self.face is not None):
             raise UsageError("--landmarks, --face and --all are for a single photo")
+        if self.cameras is not None and (self.all or self.face is not None):
+            raise UsageError("--cameras is for one person's photos; leave out --all and --face")
         check_writable(self.out)
         with closing(open_progress(sys.stderr, self.quiet)) as progress:
             with progress.stage("load"):
                 photos = [read_photo(path) for path in self.images]
             with progress.stage("start"), importing():
                 import rigface.fit.photo  # noqa: F401
+            known = self._known_cameras(photos)
             with progress.stage("detect"):
                 faces = self._faces(photos)
             if self.all:
@@ -78,7 +90,16 @@ class PhotoCommand:
                 ]
                 return max(codes)
             chosen = [found[self.face or 0] if found else None for found in faces]
-            return self._fit(photos, chosen, self.out, progress, [len(found) for found in faces])
+            counts = [len(found) for found in faces]
+            return self._fit(photos, chosen, self.out, progress, counts, known)
+
+    def _known_cameras(self, photos: "list[Photo]") -> "KnownCameras | None":
+        from rigface.io.cameras import cameras_of, read_camera_file
+
+        if self.cameras is None:
+            return None
+        file = read_camera_file(self.cameras)
+        return KnownCameras(file, cameras_of(photos, file.cameras, self.cameras))
 
     def _faces(self, photos: "list[Photo]") -> "list[list[FaceObservation]]":
         from rigface.fit.photo_choice import no_face
@@ -110,6 +131,7 @@ class PhotoCommand:
         out: Path,
         progress: Progress,
         counts: list[int] | None = None,
+        known: "KnownCameras | None" = None,
     ) -> int:
         with importing():
             from rigface.fit.photo import PhotoConfig, fit_photos
@@ -117,7 +139,11 @@ class PhotoCommand:
             from rigface.report.photo_outputs import write_photo_outputs
 
         config = PhotoConfig(shared_expression=self.shared_expression, seed=self.seed)
-        result = fit_photos(photos, faces, config, progress)
+        cameras = known.of_photos if known else None
+        result = fit_photos(photos, faces, config, progress, cameras=cameras)
+        if known:
+            said = (*known.file.notes, *unit_doubts(known.file, result.size))
+            result = replace(result, warnings=(*said, *result.warnings))
         if self.face is None:
             several = tuple(
                 f"{photo.source.name if photo.source else 'the photo'} shows {count} faces; the "
@@ -133,6 +159,27 @@ class PhotoCommand:
                 result, dressed, out, rig=self.rig, save=self.save, lod=self.lod, progress=progress
             )
         return conclude(out, describe, as_json=self.json, quiet=self.quiet)
+
+
+@dataclass(frozen=True)
+class KnownCameras:
+    """A camera file and what it says of each photo."""
+
+    file: "CameraFile"
+    of_photos: "tuple[Camera, ...]"
+
+
+def unit_doubts(file: "CameraFile", size: "HeadSize") -> list[str]:
+    """What to say of a head whose size rests on a camera file that may not be in metres."""
+    times = f"the head came out {size.scale:.2f} times as large as the average"
+    if not file.metric:
+        return [
+            f"{file.source.name} does not say its unit, so it was taken as metres: {times}; scale "
+            "the cameras to metres if the size matters"
+        ]
+    if abs(math.log(size.scale)) > UNLIKELY_SIZE:
+        return [f"{file.source.name}: {times}; check that its unit is the metre"]
+    return []
 
 
 def describe(summary: dict[str, Any]) -> list[str]:

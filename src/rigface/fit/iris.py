@@ -7,6 +7,7 @@ from the side it is shortened by the cosine between gaze and view.
 """
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -47,6 +48,8 @@ class HeadSize:
     log_sigma: float
     from_iris: float | None
     """The iris' own answer before it meets the population's; None where no iris is seen."""
+    how: Literal["iris", "population", "cameras"]
+    """What told it."""
 
     def interval(self) -> tuple[float, float]:
         """95 % of the scale."""
@@ -102,7 +105,7 @@ def head_size(
             logs.append(np.log(IRIS_MM / (1000 * metres)))
             variances.append((_READ**2 + (_READ_PX / across) ** 2) / shortened**2)
     if not logs:
-        return HeadSize(1.0, prior_sigma, None)
+        return HeadSize(1.0, prior_sigma, None, "population")
     share = 1 / np.array(variances)
     seen = float(np.average(logs, weights=share))
     variance = 1 / float(share.sum()) + (IRIS_SIGMA_MM / IRIS_MM) ** 2
@@ -111,6 +114,7 @@ def head_size(
         scale=float(np.exp(seen / variance / trust)),
         log_sigma=float(trust**-0.5),
         from_iris=float(np.exp(seen)),
+        how="iris",
     )
 
 

@@ -433,7 +433,8 @@ class _Fit:
     def _size(self, x: Tensor, head: Head) -> HeadSize:
         """Each photo's irises give one answer, the population's counts once; known cameras know."""
         if isinstance(self.views, KnownViews):
-            return HeadSize(self.views.world_from_model(x).scale, KNOWN_SIZE_SIGMA, None)
+            scale = self.views.world_from_model(x).scale
+            return HeadSize(scale, KNOWN_SIZE_SIGMA, None, "cameras")
         spread = POPULATION_SIZE_SIGMA
         centres, radii = _eyeballs(self.template, head)
         answers = [

@@ -1,6 +1,6 @@
 """Intrinsics of a depth camera: a JSON file beside the frames (docs/depth.md prints one)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +9,7 @@ import numpy as np
 from rigface.cameras import Camera
 from rigface.cameras.lens import RadialTable, farthest_corner
 from rigface.errors import InputError
-from rigface.io.cameras import pinhole, pinhole_values, read_object
+from rigface.io.camera_json import read_json, read_lens
 
 SHARED = "intrinsics.json"
 """For all frames of a folder."""
@@ -51,14 +51,14 @@ def find_intrinsics(frame: Path, given: str | Path | None = None) -> Path:
 def read_intrinsics(path: str | Path) -> Intrinsics:
     """Read and check. Raises InputError for a file that is missing, damaged or incomplete."""
     path = Path(path)
-    content = read_object(path)
+    content = read_json(path)
     unknown = sorted(set(content) - _KNOWN)
     if unknown:
         raise InputError(
             f"{path} has the unknown key {', '.join(unknown)}; known are "
             f"{', '.join(sorted(_KNOWN))}."
         )
-    width, height, fx, fy, cx, cy = pinhole_values(content, _SIZE, str(path))
+    lens = read_lens(content, _SIZE, str(path))
     shift = 0.5 - _number(content, "pixel_centre", 0.5, path)
     if shift not in (0.0, 0.5):
         raise InputError(
@@ -73,10 +73,10 @@ def read_intrinsics(path: str | Path) -> Intrinsics:
     if rgb is not None and not isinstance(rgb, str):
         raise InputError(f"{path}: 'rgb' must be the name of a picture, such as '{{stem}}.jpg'.")
     return Intrinsics(
-        pinhole([width, height, fx, fy, cx + shift, cy + shift]),
+        replace(lens, centre=(lens.centre[0] + shift, lens.centre[1] + shift)).camera(),
         scale,
         (0, *_codes(content, path)),
-        _lens(content, (width, height), np.array([cx, cy]), shift, path),
+        _lens(content, lens.size, np.array(lens.centre), shift, path),
         rgb,
     )
 

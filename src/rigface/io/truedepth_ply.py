@@ -14,7 +14,7 @@ import numpy as np
 from rigface.cameras.lens import RadialTable, farthest_corner
 from rigface.errors import InputError
 from rigface.evidence.depth import DepthFrame
-from rigface.io.cameras import pinhole
+from rigface.io.lens import Lens
 from rigface.io.ply_body import Column, Lists, read_tables
 from rigface.io.ply_header import read_header
 
@@ -57,7 +57,8 @@ def _frame(path: Path, tables: dict[str, dict[str, Column]], about: dict[str, An
     factor = width / full
     matrix = np.array(lens["intrinsic_matrix"], dtype=np.float64).reshape(3, 3).T
     focal_and_centre = factor * matrix[[0, 1, 0, 1], [0, 1, 2, 2]]
-    camera = pinhole([float(width), float(height), *focal_and_centre.tolist()])
+    fx, fy, cx, cy = focal_and_centre.tolist()
+    camera = Lens((width, height), (fx, fy), (cx, cy)).camera()
     pixels = None
     if "color" in tables:
         channels = [_column(tables["color"], name) for name in "rgb"]

@@ -135,12 +135,13 @@ def photo_numbers(
         "regions": _regions(result),
         "scale": {
             "unit": "metre",
-            "how": "iris" if result.size.from_iris is not None else "population",
+            "how": result.size.how,
             "relative_sigma": result.size.log_sigma,
             "interval_95": [low / result.size.scale, high / result.size.scale],
         },
         "focal": {
-            "how": result.focal_how,
+            # Cameras that tell the size of the head are known as a whole.
+            "how": "cameras" if result.size.how == "cameras" else result.focal_how,
             "px": [float(camera.focal[0]) for camera in result.cameras],
         },
         "views": [
