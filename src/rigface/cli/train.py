@@ -4,23 +4,22 @@ import sys
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import tyro
 
 from rigface.cli.messages import EXIT_GOOD
+from rigface.cli.train_skinning import SkinningCommand
 from rigface.errors import InputError
 from rigface.progress import open_progress
 
 
 @dataclass(frozen=True)
-class TrainCommand:
+class PriorCommand:
     """Learn the identity prior: a Gaussian over ASM's bones from ICT-FaceKit and Anny heads.
 
     Writes a safetensors file and its model card beside it. Needs the package anny==0.6.2."""
 
-    name: tyro.conf.Positional[Literal["prior"]]
-    """What to learn."""
     ict: Annotated[Path, tyro.conf.arg(metavar="DIR")]
     """Folder of ICT-FaceKit."""
     out: Annotated[Path, tyro.conf.arg(aliases=["-o"], metavar="FILE")] = Path("prior.safetensors")
@@ -68,3 +67,19 @@ class TrainCommand:
             raise InputError(f"--anny-weight {self.anny_weight}; expected 0 up to 1, without 1.")
         if self.ict_heads < 10 or self.anny_per_group < 2:
             raise InputError("a population needs at least 10 ICT heads and 2 per group of Anny's.")
+
+
+@dataclass(frozen=True)
+class TrainCommand:
+    """Learn what the package ships, again or from your own data."""
+
+    what: (
+        Annotated[PriorCommand, tyro.conf.subcommand("prior")]
+        | Annotated[SkinningCommand, tyro.conf.subcommand("skinning")]
+    )
+    """What to learn."""
+
+    json = False
+
+    def run(self) -> int:
+        return self.what.run()
