@@ -79,10 +79,10 @@ def train_neural(
     ranks: Ranks = Ranks(),
     say: Say = lambda text: None,
     stop_after: int | None = None,
-) -> SkinningDecoder | None:
-    """The decoder of `model` (linear weights, half of symmetric heads); None if stopped early.
+) -> tuple[SkinningDecoder, float] | None:
+    """The decoder of `model` (linear weights, half of symmetric heads), and CPU seconds.
 
-    A checkpoint in `folder` is resumed; log.jsonl there gets the curves. The first sets belong to
+    None if stopped early. A checkpoint in `folder` is resumed; log.jsonl there gets the curves. The first sets belong to
     the heads in order. Raises InputError for a damaged checkpoint or one of another recipe.
     """
     torch.manual_seed(config.seed)
@@ -100,7 +100,7 @@ def train_neural(
     stepper = Stepper(networks, folder, config.seed, ranks, recipe=recipe, stop_after=stop_after)
     if not stepper.run(training.phases(), say):
         return None
-    return networks.decoder.frozen().to("cpu")
+    return networks.decoder.frozen().to("cpu"), stepper.seconds
 
 
 class _Training:

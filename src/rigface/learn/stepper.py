@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,14 +80,16 @@ class Stepper:
     """What a checkpoint must have been made with to be resumed."""
     stop_after: int | None = None
     """Steps of this process; for tests of resuming."""
+    seconds: float = 0.0
+    """CPU seconds spent by this and the runs that it continues."""
 
     def run(self, phases: Sequence[Phase], say: Callable[[str], None] = lambda t: None) -> bool:
         """All phases from the checkpoint's place, or from the start; False if stopped early.
 
         Raises InputError for a checkpoint that cannot be read or belongs to another recipe.
         """
-        done, saved = self._resume(phases)
-        taken = 0
+        done, saved = self._resume()
+        began, taken = time.process_time() - self.seconds, 0
         for number, phase in enumerate(phases):
             begin = 0
             if number < done[0]:
@@ -105,6 +108,7 @@ class Stepper:
                     return False
                 self._set_rates(phase, rates, step)
                 figures = phase.step(self._generator(number, step))
+                self.seconds = time.process_time() - began
                 taken += 1
                 if step % self.log_every == 0 or step == phase.steps - 1:
                     self._log(phase.name, step, figures, say)
@@ -140,11 +144,12 @@ class Stepper:
             "place": [number, step],
             "module": self.module.state_dict(),
             "optimisers": {**states, "rates": rates},
+            "seconds": self.seconds,
         }
         with atomic_file(self.folder / CHECKPOINT) as partial:
             torch.save(content, partial)
 
-    def _resume(self, phases: Sequence[Phase]) -> tuple[tuple[int, int], dict[str, Any]]:
+    def _resume(self) -> tuple[tuple[int, int], dict[str, Any]]:
         path = self.folder / CHECKPOINT
         if not path.is_file():
             return (0, 0), {}
@@ -155,6 +160,7 @@ class Stepper:
                 "or remove this one to start again."
             )
         self.module.load_state_dict(content["module"])
+        self.seconds = float(content["seconds"])
         return tuple(content["place"]), content["optimisers"]
 
 

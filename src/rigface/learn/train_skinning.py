@@ -1,6 +1,7 @@
 """`train_skinning`: registered heads in; learned weights, a decoder and their model card out."""
 
 import json
+import time
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -86,8 +87,10 @@ def train_skinning(
             pool, x, sets = _sets(even, model, learned, folder, recipe, say)
         with watch.stage("neural"), one_thread():
             half = model.at(half_of(learned.weights.mirror)).to(torch.float32)
-            decoder = train_neural(half, pool, x, sets, folder, recipe.neural, ranks, say)
-        learned = replace(learned, decoder=decoder)
+            trained = train_neural(half, pool, x, sets, folder, recipe.neural, ranks, say)
+            assert trained is not None
+        facts = {**learned.facts, "neural_cpu_s": round(trained[1])}
+        learned = replace(learned, decoder=trained[0], facts=facts)
     with watch.stage("evaluate"), one_thread():
         learned = replace(learned, facts=_facts(learned, even, heads, template, recipe))
     if ranks.rank == 0:
@@ -146,10 +149,13 @@ def _linear(
     if path.is_file():
         return read_skinning(path, template)
     rig = load_jnr_rig(template)
-    model = load_jnr(template, "jnr")
+    model, began = load_jnr(template, "jnr"), time.process_time()
     found = learn_linear(heads.train, model, rig.weights, recipe.linear, say)
+    seconds = round(time.process_time() - began)
     weights = found.weights.reordered(spatial_order(found.weights, found.rest))
-    learned = Skinning(found.rest, weights, None, {"train_mm": list(found.errors)})
+    learned = Skinning(
+        found.rest, weights, None, {"train_mm": list(found.errors), "linear_cpu_s": seconds}
+    )
     write_skinning(path, learned)
     # what is read back is in single precision: a resumed run must see the same
     return read_skinning(path, template)
@@ -180,9 +186,13 @@ def _sets(
     targets = torch.from_numpy(pool)[:, half].float()
     free = symmetric_variables(small)
     start = small.table.zeros(len(targets)).float()
-    x = fit_heads(small, targets, start, HeadFit(recipe.linear.first_steps), free)
+    # joints are few: every third vertex finds them as well as all
+    few = torch.arange(0, len(half), 3)
+    x = fit_heads(
+        small.at(few), targets[:, few], start, HeadFit(recipe.linear.first_steps), free
+    )
     say(f"{len(pool)} heads: {float(vertex_errors(small, targets, x).mean()):.3f} mm")
-    joints = person_joints(small, targets, x, free, recipe.sets)
+    joints = person_joints(small.at(few), targets[:, few], x, free, recipe.sets)
     generator = torch.Generator().manual_seed(recipe.seed)
     sets = make_weight_sets(small, targets, joints, recipe.sets, generator, say)
     with atomic_file(path) as partial:
