@@ -258,7 +258,9 @@ def test_own_heads_come_to_the_templates_place_and_a_broken_file_is_told(tmp_pat
     assert heads.vertices.shape == (11, 4200, 3)
     assert len(heads.train) == 9 and len(heads.validated) == 1 and len(heads.held_out) == 1
     rest = load_template().mesh.vertices[:4200]
-    np.testing.assert_allclose(heads.vertices, np.broadcast_to(rest, heads.vertices.shape), atol=1e-5)
+    np.testing.assert_allclose(
+        heads.vertices, np.broadcast_to(rest, heads.vertices.shape), atol=1e-5
+    )
     assert len(heads.skipped) == 1 and "broken.ply" in heads.skipped[0]
 
 

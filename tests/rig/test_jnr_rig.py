@@ -1,6 +1,9 @@
 """The JNR skeleton and its initial weights: anatomy, symmetry, sparsity."""
 
+from pathlib import Path
+
 import numpy as np
+import pytest
 import torch
 
 from rigface.geometry.surface import Surface
@@ -75,3 +78,10 @@ def test_variables_are_105_and_184_with_independent_columns():
         assert int(torch.linalg.matrix_rank(matrix)) == count
     moved = {joint for motion in symmetric_motions() for joint in motion.joints}
     assert moved == set(range(52))
+
+
+def test_the_page_has_the_tables_that_the_code_makes():
+    page = (Path(__file__).parents[2] / "docs" / "jnr.md").read_text(encoding="utf-8")
+    report = pytest.importorskip("tools.build_jnr.report")
+    assert report.variables_table() in page
+    assert report.joints_table(load_jnr_rig(load_template())) in page

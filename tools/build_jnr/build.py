@@ -4,10 +4,10 @@ from pathlib import Path
 
 import numpy as np
 from safetensors.numpy import save
+from tools.build_rig.skin import Skin, skin_of
 
 from rigface.rig.rig import load_rig
 from rigface.rig.template_io import load_template
-from tools.build_rig.skin import Skin, skin_of
 
 from .weights import initial_weights, place_joints
 

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 import numpy as np
-
-from rigface.rig.jnr_skeleton import JNR_NAMES, JNR_PARENTS, other_side
 from tools.build_rig.figures import _label, _pyplot, _save, project, shaded
 from tools.build_rig.skin import Skin
+
+from rigface.rig.jnr_skeleton import JNR_NAMES, JNR_PARENTS, other_side
 
 
 def draw_skeleton(skin: Skin, joints: np.ndarray, path: Path) -> None:

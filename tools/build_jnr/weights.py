@@ -2,12 +2,12 @@
 
 import numpy as np
 from scipy.spatial import cKDTree
+from tools.build_rig.skin import Skin
+from tools.build_rig.weights import SHARPNESS
 
 from rigface.rig.heat import heat_weights, surface_distances
 from rigface.rig.jnr_skeleton import JNR_NAMES, JNR_PARENTS, mirror_joints, other_side
 from rigface.rig.rig import Rig
-from tools.build_rig.skin import Skin
-from tools.build_rig.weights import SHARPNESS
 
 from .authoring import PLACES
 
@@ -89,7 +89,7 @@ def _seeds(skin: Skin, near: cKDTree, tree: np.ndarray, joints: np.ndarray, join
 
 
 def _area(skin: Skin, name: str) -> np.ndarray | None:
-    """Skin that a joint owns as a whole: neck, scalp, ears, sockets, the halves of the mouth bag."""
+    """Skin that a joint owns as a whole: neck, scalp, ears, sockets."""
     x, y, z = skin.vertices.T
     outer, side = skin.outer_verts, x if name.startswith("L_") else -x
     back = outer & (z < -0.02)

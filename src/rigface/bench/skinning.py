@@ -1,4 +1,4 @@
-"""`rigface bench skinning`: what JNR's weights reach with known correspondences, and at what size."""
+"""`rigface bench skinning`: what JNR's weights reach with known correspondences, at what size."""
 
 import time
 from collections.abc import Callable

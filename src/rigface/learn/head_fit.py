@@ -22,6 +22,9 @@ class HeadFit:
     batch: int = 8
 
 
+USUAL = HeadFit()
+
+
 def fit_heads(
     model: JnrModel,
     targets: Float[Tensor, "heads verts 3"],

@@ -13,7 +13,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from rigface.learn.head_fit import HeadFit, fit_heads
+from rigface.learn.head_fit import USUAL, HeadFit, fit_heads
 from rigface.learn.linear_skinning import symmetric_variables
 from rigface.learn.skinning_networks import (
     TrainableDecoder,
@@ -21,7 +21,7 @@ from rigface.learn.skinning_networks import (
     encoder,
     scaled_coefficients,
 )
-from rigface.learn.stepper import Phase, Ranks, Stepper
+from rigface.learn.stepper import ALONE, Phase, Ranks, Stepper
 from rigface.learn.support import Say
 from rigface.learn.weight_sets import WeightSets
 from rigface.models.jnr import JnrModel
@@ -76,14 +76,14 @@ def train_neural(
     sets: WeightSets,
     folder: Path,
     config: NeuralConfig = NeuralConfig(),
-    ranks: Ranks = Ranks(),
+    ranks: Ranks = ALONE,
     say: Say = lambda text: None,
     stop_after: int | None = None,
 ) -> tuple[SkinningDecoder, float] | None:
     """The decoder of `model` (linear weights, half of symmetric heads), and CPU seconds.
 
-    None if stopped early. A checkpoint in `folder` is resumed; log.jsonl there gets the curves. The first sets belong to
-    the heads in order. Raises InputError for a damaged checkpoint or one of another recipe.
+    None if stopped early. A checkpoint in `folder` is resumed; log.jsonl there gets the curves.
+    The first sets belong to the heads in order. Raises InputError for a damaged checkpoint or one of another recipe.
     """
     torch.manual_seed(config.seed)
     free = len(model.free)
@@ -154,7 +154,7 @@ class _Training:
             score = net.critic(self._judged(drawn)).mean()
             loss = lack + c.sparsity * sparse - c.adversarial * score
             self._descend(loss, main, trained)
-            return {"lack": float(lack), "sparse": float(sparse), "critic": gain}
+            return {"lack": float(lack.detach()), "sparse": float(sparse.detach()), "critic": gain}
 
         name, steps = ("gan", c.gan_steps) if noise else ("autoencoder", c.autoencoder_steps)
         return Phase(name, steps, {"main": main, "critic": judge}, step, _settle)
@@ -213,9 +213,7 @@ class _Training:
             verts = torch.randperm(len(self.model.rest), generator=generator)[: c.vertex_sample]
             verts = verts.to(self.heads.device)
             residual = net.decoder(net.code[index])
-            person = replace(
-                self.model.at(verts), free=(self.model.free + residual).clamp_min(0.0)
-            )
+            person = replace(self.model.at(verts), free=(self.model.free + residual).clamp_min(0.0))
             numbers = net.joints[index] * self.sigma * self.open
             gap = 1e3 * (person.vertices(numbers) - self.heads[index][:, verts])
             error = (gap.square().sum(-1) + 1e-4).sqrt().mean()
@@ -223,7 +221,10 @@ class _Training:
             loss = loss + c.code_prior * net.code[index].square().mean()
             loss = loss + c.joint_prior * net.joints[index].square().mean()
             self._descend(loss, main, parameters)
-            return {"error": float(error.detach()), "residual": float(residual.detach().abs().mean())}
+            return {
+                "error": float(error.detach()),
+                "residual": float(residual.detach().abs().mean()),
+            }
 
         return Phase("vertices", c.vertex_steps, {"main": main}, step, _settle)
 
@@ -258,7 +259,7 @@ def fit_with_code(
     targets: Float[Tensor, "heads verts 3"],
     free: Tensor | None = None,
     steps: tuple[int, int] = (10, 20),
-    settings: HeadFit = HeadFit(),
+    settings: HeadFit = USUAL,
 ) -> Float[Tensor, "heads params"]:
     """Joints at Z = 0 first, as the paper has it; then joints and Z at once."""
     start = linear.table.zeros(len(targets)).to(targets)

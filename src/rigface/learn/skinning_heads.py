@@ -1,4 +1,4 @@
-"""The heads that JNR's weights are learned from: registered, in one frame, split as in the paper."""
+"""The heads that JNR's weights are learned from: registered, in one frame, split."""
 
 from dataclasses import dataclass, replace
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The training loop of small networks: seeded steps, resume after a kill, logs, several processes."""
+"""The training loop of small networks: seeded steps, resume, logs, several processes."""
 
 import json
 import os
@@ -51,6 +51,9 @@ class Ranks:
                 parameter.grad = torch.zeros_like(parameter)
             torch.distributed.all_reduce(parameter.grad)
             parameter.grad /= self.world
+
+
+ALONE = Ranks()
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from rigface.learn.linear_skinning import (
 from rigface.learn.neural_skinning import NeuralConfig, fit_with_code, train_neural
 from rigface.learn.skinning_card import skinning_card
 from rigface.learn.skinning_heads import SkinningHeads, mixed_heads
-from rigface.learn.stepper import LOG, Ranks
+from rigface.learn.stepper import ALONE, LOG, Ranks
 from rigface.learn.support import Say
 from rigface.learn.weight_sets import (
     WeightSetConfig,
@@ -68,7 +68,7 @@ def train_skinning(
     stage: Stage = "neural",
     progress: Progress | None = None,
     say: Say = lambda text: None,
-    ranks: Ranks = Ranks(),
+    ranks: Ranks = ALONE,
 ) -> Skinning:
     """Learn from symmetrised `heads` and write `out` (safetensors) and its model card (.md).
 
@@ -188,9 +188,7 @@ def _sets(
     start = small.table.zeros(len(targets)).float()
     # joints are few: every third vertex finds them as well as all
     few = torch.arange(0, len(half), 3)
-    x = fit_heads(
-        small.at(few), targets[:, few], start, HeadFit(recipe.linear.first_steps), free
-    )
+    x = fit_heads(small.at(few), targets[:, few], start, HeadFit(recipe.linear.first_steps), free)
     say(f"{len(pool)} heads: {float(vertex_errors(small, targets, x).mean()):.3f} mm")
     joints = person_joints(small.at(few), targets[:, few], x, free, recipe.sets)
     generator = torch.Generator().manual_seed(recipe.seed)

@@ -1,4 +1,4 @@
-"""Synthetic skinning weights (section 3.2): perturb the joints, solve the weights again, many times.
+"""Synthetic skinning weights (section 3.2): perturb the joints, solve the weights again.
 
 If the joints of a fitted head move a little, other weights give about the same head. The sets are
 kept as coefficients of their first principal directions: thousands of them fit into memory.

@@ -30,9 +30,7 @@ _LEAST_SUM = 1e-3
 """Below this, weights that a code has clipped away are not renormalised to one."""
 
 
-def jnr_table(
-    motions: tuple[Motion, ...], codes: int = 0, expressions: int = 0
-) -> ParameterTable:
+def jnr_table(motions: tuple[Motion, ...], codes: int = 0, expressions: int = 0) -> ParameterTable:
     """One block per motion of a joint, then the code of the weights, then expression weights."""
     parameters = [
         Parameter(
@@ -144,9 +142,7 @@ class JnrModel:
             shapes=self.shapes[:, verts],
         )
 
-    def joint_numbers(
-        self, x: Float[Tensor, "*batch params"]
-    ) -> Float[Tensor, "*batch joints 9"]:
+    def joint_numbers(self, x: Float[Tensor, "*batch params"]) -> Float[Tensor, "*batch joints 9"]:
         """(r, t, log s) of every joint."""
         flat = x[..., : self.variables] @ self.spread.T
         return flat.unflatten(-1, (len(JNR_NAMES), 9))
@@ -162,9 +158,7 @@ class JnrModel:
         linear = rotation_from_vector(rotation) * log_scale.exp()[..., None, :]
         return world_from_local(affine(linear, offset + translation), JNR_PARENTS)
 
-    def transforms(
-        self, x: Float[Tensor, "*batch params"]
-    ) -> Float[Tensor, "*batch joints 3 4"]:
+    def transforms(self, x: Float[Tensor, "*batch params"]) -> Float[Tensor, "*batch joints 3 4"]:
         """T_j = M_j B_j^-1, top three rows."""
         world = self.world_from_joint(x)
         shift = world[..., :3, 3] - (world[..., :3, :3] @ self.bind[..., None])[..., 0]

@@ -5,10 +5,8 @@ with six joints hung where anatomy has them (`MOVED`). The split of the 105 vari
 are ours; `docs/jnr.md` prints both.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Int
 
 # "name < parent", parents first.
 _TABLE = """

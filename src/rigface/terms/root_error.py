@@ -18,7 +18,7 @@ _TINY = 1e-12
 
 @dataclass(frozen=True)
 class RootErrorTerm:
-    """E = |A (v - target)| / N or / sqrt(N), in units of `unit` metres; A = I (Eq. 3) or Laplacian."""
+    """E = |A (v - target)| / N or / sqrt(N) in units of `unit` metres; A = I or a Laplacian."""
 
     targets: Float[np.ndarray, "verts 3"]
     operator: sp.csr_matrix | None = None
