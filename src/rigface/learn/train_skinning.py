@@ -13,6 +13,7 @@ from torch import Tensor
 
 from rigface.errors import InputError
 from rigface.io.atomic import atomic_file
+from rigface.learn.code_basis import CodeBasisConfig, learn_code_basis
 from rigface.learn.head_fit import HeadFit, fit_heads, vertex_errors
 from rigface.learn.linear_skinning import (
     LinearConfig,
@@ -53,8 +54,10 @@ class SkinningRecipe:
 
     linear: LinearConfig = LinearConfig()
     sets: WeightSetConfig = WeightSetConfig()
+    code_basis: CodeBasisConfig | None = CodeBasisConfig()
+    """Weight sets in the span of one basis for everybody; none: each person's own, as the paper."""
     neural: NeuralConfig = NeuralConfig()
-    mixed: int = 171
+    mixed: int = 115
     """People drawn from the second moment of the training heads, besides these."""
     seed: int = 0
 
@@ -87,7 +90,9 @@ def train_skinning(
             pool, x, sets = _sets(even, model, learned, folder, recipe, say)
         with watch.stage("neural"), one_thread():
             half = model.at(half_of(learned.weights.mirror)).to(torch.float32)
-            trained = train_neural(half, pool, x, sets, folder, recipe.neural, ranks, say)
+            trained = train_neural(
+                half, pool, x, len(even.train), sets, folder, recipe.neural, ranks, say
+            )
             assert trained is not None
         facts = {**learned.facts, "neural_cpu_s": round(trained[1])}
         learned = replace(learned, decoder=trained[0], facts=facts)
@@ -190,13 +195,17 @@ def _sets(
     few = torch.arange(0, len(half), 3)
     x = fit_heads(small.at(few), targets[:, few], start, HeadFit(recipe.linear.first_steps), free)
     say(f"{len(pool)} heads: {float(vertex_errors(small, targets, x).mean()):.3f} mm")
-    joints = person_joints(small.at(few), targets[:, few], x, free, recipe.sets)
     generator = torch.Generator().manual_seed(recipe.seed)
-    sets = make_weight_sets(small, targets, joints, recipe.sets, generator, say)
+    if recipe.code_basis is None:
+        joints = person_joints(small.at(few), targets[:, few], x, free, recipe.sets)
+        sets, x = make_weight_sets(small, targets, joints, recipe.sets, generator, say), joints[-1]
+    else:
+        count, basis = recipe.sets.sets, recipe.code_basis
+        x, sets = learn_code_basis(small, targets, x, free, count, generator, basis, say)
     with atomic_file(path) as partial:
-        content = {"pool": targets, "x": joints[-1], "sets": vars(sets)}
+        content = {"pool": targets, "x": x, "sets": vars(sets)}
         torch.save(content, partial)
-    return targets, joints[-1], sets
+    return targets, x, sets
 
 
 def _facts(

@@ -8,6 +8,9 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+_GROUPS = 10
+"""Of the last layer."""
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -34,14 +37,14 @@ def decoder_layers(free: int, codes: int = 50) -> tuple[Layer, ...]:
     The paper gives 250, 500, 1100 and 8,990 outputs and 200.7K floats in all. Our template has more
     weights, so its last layer is larger; 900 and narrower first layers keep the whole below that.
     """
-    wide = -(-free // 10) * 10
+    wide = -(-free // _GROUPS) * _GROUPS
     return (
         Layer(codes, 64),
         Layer(64, 80),
         Layer(80, 250),
         Layer(250, 500, 2),
         Layer(500, 900, 5),
-        Layer(900, wide, 10),
+        Layer(900, wide, _GROUPS),
     )
 
 
@@ -51,6 +54,15 @@ def group_linear(
     """The same matrix on every group of inputs (the paper's group-wise fully connected layer)."""
     groups = x.shape[-1] // matrix.shape[0]
     return (x.unflatten(-1, (groups, matrix.shape[0])) @ matrix).flatten(-2)
+
+
+def undealt(
+    residuals: Float[Tensor, "*batch free"],
+) -> Float[Tensor, "*batch outputs"]:
+    """What a last layer has to put out, so that these weight residuals are dealt from it."""
+    missing = -residuals.shape[-1] % _GROUPS
+    padded = torch.nn.functional.pad(residuals, (0, missing))
+    return padded.unflatten(-1, (-1, _GROUPS)).transpose(-1, -2).flatten(-2)
 
 
 @dataclass(frozen=True)
@@ -105,8 +117,7 @@ class SkinningDecoder:
         return self._dealt(group_linear(slope, self.matrices[-1]))
 
     def _dealt(self, out: Tensor) -> Tensor:
-        groups = 10
-        dealt = out.unflatten(-1, (groups, -1)).transpose(-1, -2).flatten(-2)
+        dealt = out.unflatten(-1, (_GROUPS, -1)).transpose(-1, -2).flatten(-2)
         return dealt[..., : self.free]
 
     def to(self, *args, **kwargs) -> "SkinningDecoder":
