@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rigface.models.face_model import FaceModel, VertexJacobian
 from rigface.models.jnr import CODE, JnrModel
-from rigface.models.jnr_asset import load_jnr
+from rigface.models.jnr_asset import load_jnr, load_skinning
 from rigface.models.skinning_decoder import SkinningDecoder, decoder_layers, group_linear
 from rigface.rig.template_io import load_template
 
@@ -145,7 +145,7 @@ def test_code_zero_is_the_linear_model_exactly():
     assert model.decoder is not None
     assert float(model.decoder(torch.zeros(50, dtype=torch.float64)).abs().max()) == 0.0
     linear = replace(model, decoder=None)
-    torch.testing.assert_close(model.weights(x), linear.weights(x), atol=0, rtol=0)
+    torch.testing.assert_close(model.weights(x), linear.weights(x), atol=1e-15, rtol=0)
 
 
 def test_a_group_layer_meets_the_same_matrix_in_every_group():
@@ -169,3 +169,22 @@ def test_limits_and_names_are_in_the_table():
     assert torch.isfinite(table.column("upper")).all()
     assert table["LR_Mouth_Corner.translation"].upper == pytest.approx(0.015)
     assert {"Jaw_Root.rotation", "LR_Upper_Eyelid.rotation", "Root.log_scale"} <= set(table.slices)
+
+
+def test_the_shipped_weights_are_as_small_as_the_papers_and_symmetric():
+    template = load_template()
+    skinning = load_skinning(template)
+    assert skinning.linear_floats <= 25_000
+    assert skinning.floats <= 226_000
+    assert skinning.facts["held_out_mm"]["neural"] < skinning.facts["held_out_mm"]["linear"]
+    assert skinning.facts["held_out_mm"]["linear"] < skinning.facts["held_out_mm"]["initial"]
+    for kind, size in (("jnr-linear", 105), ("jnr-neural", 155)):
+        model = load_jnr(template, kind, skinning=skinning)
+        assert model.table.size == size
+        x = random_state(model)
+        for name, axes in (("Root.rotation", (1, 2)), ("Root.translation", (0,))):
+            x[[model.table.slices[name].start + axis for axis in axes]] = 0.0
+        vertices = model.vertices(x)
+        torch.testing.assert_close(mirrored(vertices), vertices, atol=1e-6, rtol=0)
+        weights = model.weights(x)
+        torch.testing.assert_close(weights.sum(-1), torch.ones(SKIN, dtype=torch.float64))

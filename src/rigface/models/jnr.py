@@ -26,8 +26,8 @@ CODE = "code"
 _SIGMA = {"rotation": 0.1, "translation": 0.004, "log_scale": 0.1}
 _MAX_STEP = {"rotation": 0.3, "translation": 0.01, "log_scale": 0.3}
 _CODE_LIMIT = 4.0
-_LEAST_SUM = 1e-3
-"""Below this, weights that a code has clipped away are not renormalised to one."""
+_LEAST_SHARE = 1e-3
+_LEAST_SUM = 1e-9
 
 
 def jnr_table(motions: tuple[Motion, ...], codes: int = 0, expressions: int = 0) -> ParameterTable:
@@ -69,8 +69,8 @@ class JnrModel:
     """Joint of every influence; unused ones are 0 with no weight."""
     slots: Int[Tensor, "verts influences"]
     """Free weight of every influence; `len(free)` means none."""
-    free: Float[Tensor, " free"]
-    """Linear weights, one number for both sides of the face."""
+    free: Float[Tensor, "*people free"]
+    """Linear weights, one number for both sides of the face; in training, one row per person."""
     decoder: SkinningDecoder | None
     shapes: Float[Tensor, "expressions verts 3"]
     subtree: Float[Tensor, "joints joints"]
@@ -168,7 +168,14 @@ class JnrModel:
         """Linear weights plus the decoder's residual, clipped at zero."""
         if self.decoder is None:
             return self.free.expand(*x.shape[:-1], -1)
-        return (self.free + self.decoder(self._code(x))).clamp_min(0.0)
+        return self.clipped(self.decoder(self._code(x)))
+
+    def clipped(self, residuals: Float[Tensor, "*batch free"]) -> Float[Tensor, "*batch free"]:
+        """Linear weights plus residuals, at least a thousandth of what they were.
+
+        So a vertex of which every weight is clipped follows its linear weights.
+        """
+        return (self.free + residuals).clamp_min(0.0) + _LEAST_SHARE * self.free
 
     def weights(
         self, x: Float[Tensor, "*batch params"]
@@ -192,7 +199,9 @@ class JnrModel:
         rest = self.expressive_rest(x)[..., None, :, None]
         return (rows[..., :3] @ rest)[..., 0] + rows[..., 3]
 
-    def expressive_rest(self, x: Float[Tensor, "*batch params"]) -> Float[Tensor, "*batch verts 3"]:
+    def expressive_rest(
+        self, x: Float[Tensor, "*batch params"]
+    ) -> Float[Tensor, "*#batch verts 3"]:
         """Rest shape plus expression offsets."""
         if len(self.shapes) == 0:
             return self.rest
@@ -250,7 +259,8 @@ class JnrModel:
     ) -> Float[Tensor, "*batch codes verts 3"]:
         """dv = sum_i dw_i (T_i v - v') / sum w: renormalising keeps the rows' sum."""
         assert self.decoder is not None
-        slope = self.decoder.jacobian(self._code(x)) * (free > 0)[..., None, :]
+        moves = free > _LEAST_SHARE * self.free
+        slope = self.decoder.jacobian(self._code(x)) * moves[..., None, :]
         padded = torch.cat([free, torch.zeros_like(free[..., :1])], dim=-1)
         pull = lever / padded[..., self.slots].sum(-1).clamp_min(_LEAST_SUM)[..., None, None]
         slope = torch.cat([slope, torch.zeros_like(slope[..., :1])], dim=-1)

@@ -73,7 +73,7 @@ class SkinningDecoder:
     groups, which share their matrix, so that the list should be sorted by place.
     """
 
-    matrices: tuple[Float[Tensor, "inputs outputs"], ...]
+    matrices: tuple[Float[Tensor, "_ _"], ...]
     free: int
     """Weights made; a few outputs of the last layer may be unused."""
 
