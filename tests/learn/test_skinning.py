@@ -160,11 +160,11 @@ def test_training_resumes_to_the_same_decoder(tmp_path: Path):
     folders = [tmp_path / name for name in ("whole", "killed")]
     for folder in folders:
         folder.mkdir()
-    whole = train_neural(model, heads, x, 12, sets, folders[0], TINY)
+    whole = train_neural(model, heads, x, sets, folders[0], TINY)
     assert whole is not None
     killed = None
     for _ in range(8):
-        killed = train_neural(model, heads, x, 12, sets, folders[1], TINY, stop_after=3)
+        killed = train_neural(model, heads, x, sets, folders[1], TINY, stop_after=3)
         if killed is not None:
             break
     assert killed is not None

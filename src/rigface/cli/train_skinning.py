@@ -39,6 +39,8 @@ class SkinningCommand:
     """Steps of the adversarial phase."""
     vertex_steps: int = 20_000
     """Steps on vertices, which the paper has not; 0 leaves them out."""
+    batch: int = 85
+    """Weight sets of one step."""
     seed: int = 0
     """Seed of everything that is drawn."""
     quiet: bool = False
@@ -63,6 +65,7 @@ class SkinningCommand:
             autoencoder_steps=self.autoencoder_steps,
             gan_steps=self.gan_steps,
             vertex_steps=self.vertex_steps,
+            batch=self.batch,
             seed=self.seed,
         )
         recipe = replace(
@@ -98,5 +101,11 @@ class SkinningCommand:
             raise InputError(f"the folder of --out {self.out} does not exist; create it first.")
         if self.out.suffix != ".safetensors":
             raise InputError(f"--out {self.out} must end in .safetensors.")
-        if self.sets < 1000 or min(self.autoencoder_steps, self.gan_steps, self.vertex_steps) < 0:
-            raise InputError("expected at least 1,000 --sets, and no negative number of steps.")
+        if (
+            self.sets < 1000
+            or self.batch < 1
+            or min(self.autoencoder_steps, self.gan_steps, self.vertex_steps) < 0
+        ):
+            raise InputError(
+                "expected at least 1,000 --sets, a --batch of 1 or more and no negative steps."
+            )

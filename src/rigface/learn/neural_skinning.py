@@ -1,11 +1,12 @@
 """Neural skinning (3.2, 4.3, 4.4): autoencoder, adversarial fine-tuning, and a third phase of ours.
 
 The paper's two phases teach the decoder weights; what counts are vertices. So a third phase lets
-the vertices decide: decoder, joints and codes descend together on the distance of vertices, of
-people drawn anew in every step. `vertex_steps = 0` leaves the paper's two phases alone.
+the vertices of heads decide: decoder, joints and codes of all heads descend together on the
+distance of vertices. `NeuralConfig.vertex_steps = 0` leaves the paper's two phases alone.
 """
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -48,49 +49,24 @@ class NeuralConfig:
     vertex_sample: int = 500
     """Vertices that one step of the third phase looks at."""
     vertex_rate: float = 2e-4
-    person_rate: float = 5e-4
-    """Rate of the network that joints and codes come from in the third phase."""
+    person_rate: float = 3e-3
+    """Rate of joints (in sigmas) and codes in the third phase."""
     code_prior: float = 1e-3
     joint_prior: float = 1e-4
     seed: int = 0
 
 
-PEOPLE = 60
-"""Principal coefficients of a head that joints and codes are made from while training."""
-
-
-class Person(nn.Module):
-    """Who somebody is, as principal coefficients, to joints (in sigmas) and code.
-
-    For training only: it ties people together, so that the decoder meets ever new ones.
-    """
-
-    def __init__(self, people: int, variables: int, codes: int):
-        super().__init__()
-        self.variables = variables
-        self.straight = nn.Linear(people, variables + codes)
-        self.bent = nn.Sequential(
-            nn.Linear(people, 256), nn.SiLU(), nn.Linear(256, 256), nn.SiLU(),
-            nn.Linear(256, variables + codes),
-        )  # fmt: skip
-        nn.init.zeros_(self.bent[-1].weight)
-        nn.init.zeros_(self.bent[-1].bias)
-
-    def forward(self, known: Tensor) -> tuple[Tensor, Tensor]:
-        """Joints and code."""
-        both = self.straight(known) + self.bent(known)
-        return both[..., : self.variables], both[..., self.variables :]
-
-
 class _Networks(nn.Module):
     """Everything that is trained, in one state."""
 
-    def __init__(self, decoder: SkinningDecoder, rank: int, people: int, variables: int):
+    def __init__(self, decoder: SkinningDecoder, rank: int, heads: int, variables: int):
         super().__init__()
         self.decoder = TrainableDecoder(decoder)
         self.encoder = encoder(rank, decoder.codes)
         self.critic = critic(min(50, rank))
-        self.person = Person(people, variables, decoder.codes)
+        self.joints = nn.Parameter(torch.zeros(heads, variables))
+        """Variables over their sigmas."""
+        self.code = nn.Parameter(torch.zeros(heads, decoder.codes))
         self.register_buffer("whitened", torch.zeros(()))
         self.register_buffer("fitted", torch.zeros(()))
 
@@ -99,7 +75,6 @@ def train_neural(
     model: JnrModel,
     heads: Float[Tensor, "heads verts 3"],
     x: Float[Tensor, "heads params"],
-    real: int,
     sets: WeightSets,
     folder: Path,
     config: NeuralConfig = NeuralConfig(),
@@ -110,23 +85,21 @@ def train_neural(
     """The decoder of `model` (linear weights, half of symmetric heads), and CPU seconds.
 
     None if stopped early. A checkpoint in `folder` is resumed; log.jsonl there gets the curves.
-    The first sets belong to the heads in order; the first `real` heads are the training heads.
-    Raises InputError for a damaged checkpoint or one of another recipe.
+    The first sets belong to the heads in order. Raises InputError for a damaged checkpoint or one
+    of another recipe.
     """
     torch.manual_seed(config.seed)
     free = len(model.free)
     start = SkinningDecoder.random(
         decoder_layers(free, config.codes), free, torch.Generator().manual_seed(config.seed)
     )
-    people = min(real - 1, PEOPLE)
-    networks = _Networks(start, sets.basis.shape[0], people, model.variables)
+    networks = _Networks(start, sets.basis.shape[0], len(heads), model.variables)
     networks = networks.to(ranks.device)
     training = _Training(
         networks,
         model.to(ranks.device),
         heads.to(ranks.device),
         x.to(ranks.device),
-        real,
         sets,
         config,
         ranks,
@@ -147,7 +120,6 @@ class _Training:
         model: JnrModel,
         heads: Tensor,
         x: Tensor,
-        real: int,
         sets: WeightSets,
         config: NeuralConfig,
         ranks: Ranks,
@@ -160,16 +132,6 @@ class _Training:
         self.unit = self.sets.std(dim=0)[0].clamp_min(1e-9)
         self.typical = (self.sets.square().sum(-1).mean() / self.basis.shape[1]).sqrt()
         """Root mean square of a weight residual: what weights are measured in."""
-        self.mean = heads[:real].mean(dim=0)
-        self.apart = heads[:real] - self.mean
-        flat = self.apart.flatten(1)
-        value, vector = torch.linalg.eigh((flat @ flat.T).double())
-        lead = vector.flip(-1)[:, : min(real - 1, PEOPLE)]
-        size = value.flip(0)[: lead.shape[1]].clamp_min(1e-12)
-        self.people = (lead * real**0.5).to(flat)
-        """Standard coefficients of the training heads in their own principal directions."""
-        self.into = (flat.T.double() @ (lead / size * real**0.5)).to(flat)
-        """From a flattened head minus the mean to these coefficients."""
         self.sigma = model.table.column("sigma").to(x)[: model.variables]
         self.open = symmetric_variables(model)[: model.variables].to(x)
 
@@ -223,7 +185,7 @@ class _Training:
         return residuals @ self.basis[: self.net.critic[0].in_features].T / self.unit
 
     def _whiten(self) -> None:
-        """Once: codes of the encoder become standard normal, the first layers take it back."""
+        """Once: codes of the encoder get unit covariance, the first layer takes it back."""
         net = self.net
         if bool(net.whitened):
             return
@@ -235,69 +197,58 @@ class _Training:
             factor = torch.linalg.cholesky(spread)
             net.decoder.matrices[0].copy_(factor.T @ net.decoder.matrices[0])
             last = net.encoder[-1]
+            assert isinstance(last, nn.Linear)
             last.weight.copy_(torch.linalg.solve_triangular(factor, last.weight, upper=False))
             solved = torch.linalg.solve_triangular(factor, last.bias[:, None], upper=False)
             last.bias.copy_(solved[:, 0])
             net.whitened.fill_(1.0)
 
     def _vertices_phase(self) -> Phase:
-        """Decoder and `Person` on the mean distance of vertices, of ever new people."""
+        """Decoder, joints and codes on the mean distance of vertices."""
         c, net = self.config, self.net
-        decoder, person = list(net.decoder.parameters()), list(net.person.parameters())
+        people = [net.joints, net.code]
+        parameters = [*net.decoder.parameters(), *people]
         main = torch.optim.Adam(
             [
-                {"params": decoder, "lr": c.vertex_rate},
-                {"params": person, "lr": c.person_rate},
+                {"params": list(net.decoder.parameters()), "lr": c.vertex_rate},
+                {"params": people, "lr": c.person_rate},
             ]
         )
 
         def step(generator: torch.Generator) -> dict[str, float]:
             self._begin_persons()
-            shares = self._shares(c.vertex_batch, generator)
+            index = torch.randint(len(self.heads), (c.vertex_batch,), generator=generator)
+            index = self.ranks.mine(index).to(self.heads.device)
             verts = torch.randperm(len(self.model.rest), generator=generator)[: c.vertex_sample]
             verts = verts.to(self.heads.device)
-            joints, code = net.person(shares @ self.people)
-            residual = net.decoder(code)
-            posed = replace(self.model.at(verts), free=self.model.clipped(residual))
-            targets = self.mean[verts] + torch.tensordot(shares, self.apart[:, verts], dims=1)
-            gap = 1e3 * (posed.vertices(joints * self.sigma * self.open) - targets)
+            residual = net.decoder(net.code[index])
+            person = replace(self.model.at(verts), free=self.model.clipped(residual))
+            numbers = net.joints[index] * self.sigma * self.open
+            gap = 1e3 * (person.vertices(numbers) - self.heads[index][:, verts])
             error = (gap.square().sum(-1) + 1e-4).sqrt().mean()
             loss = error + c.sparsity * residual.abs().mean()
-            loss = loss + c.code_prior * code.square().mean()
-            loss = loss + c.joint_prior * joints.square().mean()
-            self._descend(loss, main, [*decoder, *person])
-            size = float(residual.detach().abs().mean())
-            return {"error": float(error.detach()), "residual": size}
+            loss = loss + c.code_prior * net.code[index].square().mean()
+            loss = loss + c.joint_prior * net.joints[index].square().mean()
+            self._descend(loss, main, parameters)
+            return {
+                "error": float(error.detach()),
+                "residual": float(residual.detach().abs().mean()),
+            }
 
         return Phase("vertices", c.vertex_steps, {"main": main}, step, _settle)
 
-    def _shares(self, count: int, generator: torch.Generator) -> Float[Tensor, "count real"]:
-        """Of the training heads in each person: half of the batch are these heads themselves."""
-        real = len(self.apart)
-        drawn = torch.randn(count - count // 2, real, generator=generator) / real**0.5
-        index = torch.randint(real, (count // 2,), generator=generator)
-        chosen = torch.nn.functional.one_hot(index, real).float()
-        return self.ranks.mine(torch.cat([chosen, drawn])).to(self.heads)
-
     def _begin_persons(self) -> None:
-        """Once: joints and codes as linear functions of who somebody is, from the fits."""
+        """Once: joints as they were fitted, codes from the encoder."""
         net = self.net
         if bool(net.fitted):
             return
         with torch.no_grad():
-            known = (self.heads - self.mean).flatten(1) @ self.into
-            ones = torch.ones_like(known[:, :1])
-            joints = self.x[:, : self.model.variables] / self.sigma
-            wanted = torch.cat([joints, net.encoder(self.seen[: len(self.heads)])], dim=1)
-            rows = torch.cat([known, ones], dim=1)
-            ridge = 1e-2 * len(rows) * torch.eye(rows.shape[1]).to(rows)
-            solved = torch.linalg.solve(rows.T @ rows + ridge, rows.T @ wanted)
-            net.person.straight.weight.copy_(solved[:-1].T)
-            net.person.straight.bias.copy_(solved[-1])
+            net.joints.copy_(self.x[:, : self.model.variables] / self.sigma)
+            net.code.copy_(net.encoder(self.seen[: len(self.heads)]))
             net.fitted.fill_(1.0)
 
     def _descend(
-        self, loss: Tensor, optimiser: torch.optim.Optimizer, parameters: list[Tensor]
+        self, loss: Tensor, optimiser: torch.optim.Optimizer, parameters: Sequence[Tensor]
     ) -> None:
         for parameter in self.net.parameters():
             parameter.grad = None

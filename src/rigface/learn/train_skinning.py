@@ -90,9 +90,7 @@ def train_skinning(
             pool, x, sets = _sets(even, model, learned, folder, recipe, say)
         with watch.stage("neural"), one_thread():
             half = model.at(half_of(learned.weights.mirror)).to(torch.float32)
-            trained = train_neural(
-                half, pool, x, len(even.train), sets, folder, recipe.neural, ranks, say
-            )
+            trained = train_neural(half, pool, x, sets, folder, recipe.neural, ranks, say)
             assert trained is not None
         facts = {**learned.facts, "neural_cpu_s": round(trained[1])}
         learned = replace(learned, decoder=trained[0], facts=facts)
