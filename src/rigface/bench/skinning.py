@@ -18,7 +18,7 @@ from rigface.learn.head_fit import HeadFit, fit_heads, vertex_errors
 from rigface.learn.linear_skinning import symmetric_variables
 from rigface.learn.skinning_heads import SkinningHeads, ict_skinning_heads
 from rigface.learn.train_skinning import held_out_errors
-from rigface.models.jnr_asset import Skinning, load_jnr, load_skinning
+from rigface.models.jnr_asset import Skinning, load_jnr, load_jnr_rig, load_skinning
 from rigface.rig.template import Template
 from rigface.rig.template_io import load_template
 from rigface.solve.threads import one_thread
@@ -66,11 +66,18 @@ def skinning_report(
     ]
     if figure is not None and not quick:
         figures = {name: float(e.mean()) for name, e in errors.items()}
-        draw_sizes(figure, learned, figures, [(p.floats, p.mm) for p in symmetric_pca])
+        curve = [(p.floats, p.mm) for p in symmetric_pca]
+        draw_sizes(figure, model_sizes(learned, template), figures, curve)
     grids = [_regions(errors, template), _pca_grid(symmetric_pca, full_pca)]
     return Report(
         "skinning", "JNR skinning", rows, describe_machine(), _notes(learned, full), grids
     )
+
+
+def model_sizes(learned: Skinning, template: Template) -> dict[str, int]:
+    """Floats of each kind of weights."""
+    initial = 3 * len(learned.rest) + len(load_jnr_rig(template).weights)
+    return {"initial": initial, "linear": learned.linear_floats, "neural": learned.floats}
 
 
 def pca_error(

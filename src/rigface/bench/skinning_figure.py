@@ -3,16 +3,14 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from rigface.models.jnr_asset import Skinning
-
 
 def draw_sizes(
     path: Path,
-    learned: Skinning,
+    sizes: dict[str, int],
     errors: dict[str, float],
     pca: Sequence[tuple[int, float]],
 ) -> None:
-    """PCA as a curve of (floats, mm), the kinds of JNR weights as points."""
+    """PCA as a curve of (floats, mm); floats and mm of each kind of JNR weights as points."""
     import matplotlib
 
     matplotlib.use("Agg")
@@ -20,11 +18,6 @@ def draw_sizes(
 
     figure, axes = plt.subplots(figsize=(7, 4.2))
     axes.plot(*zip(*pca, strict=True), "o-", color="tab:gray", label="vertex PCA, 5 to 84 modes")
-    sizes = {
-        "initial": learned.linear_floats,
-        "linear": learned.linear_floats,
-        "neural": learned.floats,
-    }
     colours = {"initial": "tab:red", "linear": "tab:orange", "neural": "tab:blue"}
     for name, error in errors.items():
         axes.plot(sizes[name], error, "s", ms=8, color=colours[name], label=f"JNR, {name} weights")

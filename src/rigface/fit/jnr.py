@@ -15,6 +15,7 @@ from rigface.solve.levenberg_marquardt import LevenbergMarquardt, levenberg_marq
 from rigface.solve.result import Result
 from rigface.terms.energy import Energy
 from rigface.terms.robust import GemanMcClure
+from rigface.terms.term import OneSidedTerm
 from rigface.terms.vertex_targets import VertexTargetTerm
 
 _MM = 1e-3
@@ -40,6 +41,7 @@ def fit_known(
     targets: Float[np.ndarray, "verts 3"],
     weights: Float[np.ndarray, " verts"],
     settings: JnrSettings = JnrSettings(),
+    barriers: tuple[OneSidedTerm, ...] = (),
 ) -> tuple[Float[Tensor, " params"], tuple[StageReport, ...]]:
     """JNR with known correspondences: joints first, then joints and code at once."""
     term = VertexTargetTerm(targets, weights, settings.goal_sigma)
@@ -50,7 +52,7 @@ def fit_known(
     x, reports = start, []
     for name, free, steps in stages:
         prior = prior_for(model, _priors(model, settings.goal_prior, settings.code_prior))
-        problem = Energy(model, [term], [prior])
+        problem = Energy(model, [term], [prior], barriers)
         solved = levenberg_marquardt(
             problem, x, box_for(model, free), LevenbergMarquardt(max_steps=steps)
         )
@@ -66,15 +68,17 @@ def fit_jnr(
     goal: Float[np.ndarray, "verts 3"],
     certain: Bool[np.ndarray, " verts"],
     matcher: Matcher,
+    barriers: tuple[OneSidedTerm, ...] = (),
     settings: JnrSettings = JnrSettings(),
 ) -> tuple[PosedModel, Float[Tensor, " params"], tuple[StageReport, ...]]:
     """From the pose in `start`: the goal surface vertex by vertex, then the scan itself.
 
-    `certain` marks skin that the scan shows; the rest counts a tenth.
+    `certain` marks skin that the scan shows; the rest counts a tenth. `barriers` keep lips, lids
+    and eyeballs apart.
     """
     model = PosedModel.build(face)
     weights = np.where(certain, 1.0, 0.1)
-    x, reports = fit_known(model, start, goal, weights, settings)
+    x, reports = fit_known(model, start, goal, weights, settings, barriers)
     free = _moving(model)
     rule = MatchRule(6 * _MM, 0.6, 0.5 * _MM, GemanMcClure(8.0), slide=0.01, reverse=0.3)
     hold = VertexTargetTerm(goal, weights, 2 * settings.goal_sigma)
@@ -86,7 +90,7 @@ def fit_jnr(
         3 * _MM,
         _priors(model, settings.scan_prior, settings.code_prior),
     )
-    x, done = run_stage(model, matcher, stage, x, extra=(hold,))
+    x, done = run_stage(model, matcher, stage, x, barriers=barriers, extra=(hold,))
     assert done.result is not Result.NON_FINITE or torch.isfinite(x).all()
     return model, x, (*reports, done)
 
