@@ -48,8 +48,14 @@ def run_benchmark(
         from rigface.bench.prior import prior_report
 
         report = prior_report(data, quick, console.print)
+    elif name == "skinning":
+        from rigface.bench.skinning import skinning_report
+
+        figure = DOCS / "figures" / "jnr_sizes.png" if DOCS.is_dir() else None
+        report = skinning_report(data, quick, console.print, figure)
     else:
-        raise UsageError(f"unknown benchmark {name!r}; available: registration, prior, photo.")
+        known = "registration, prior, photo, skinning"
+        raise UsageError(f"unknown benchmark {name!r}; available: {known}.")
     show(report)
     if json_path is not None:
         write_json(report.rows, json_path)

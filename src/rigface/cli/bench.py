@@ -13,7 +13,7 @@ from rigface.cli.messages import EXIT_GOOD, EXIT_QUALITY_GATE
 class BenchCommand:
     """Measure a benchmark, print its table and renew docs/benchmarks.md."""
 
-    name: tyro.conf.Positional[Literal["registration", "prior", "photo"]]
+    name: tyro.conf.Positional[Literal["registration", "prior", "photo", "skinning"]]
     """Which benchmark."""
     quick: bool = False
     """A version of it that takes less than a minute."""

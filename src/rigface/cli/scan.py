@@ -53,8 +53,11 @@ class ScanCommand:
     """Take the face as neutral, or fit its expression too."""
     recipe: Literal["default", "paper", "detail"] = "default"
     """default; the schedule of the ASM paper; default plus a smooth displacement layer."""
-    model: Literal["asm", "linear"] = "asm"
-    """Adaptive skinning model, or a linear 3DMM."""
+    model: Literal["asm", "linear", "jnr", "jnr-linear", "jnr-neural"] = "asm"
+    """Adaptive skinning model, a linear 3DMM, or the joint rig JNR with its initial weights,
+    learned linear ones, or a person's own from the decoder."""
+    symmetric: bool = False
+    """JNR: move left and right as mirror images (105 variables instead of 184)."""
     k: Literal[1, 2, 3, 4, 5] = 2
     """Gaussians per bone of the skinning weights (ASM)."""
     lod: Literal[0, 1, 2] = 0
@@ -91,6 +94,7 @@ class ScanCommand:
                 recipe=self.recipe,
                 model=self.model,
                 gaussians=self.k,
+                asymmetric=not self.symmetric,
                 lod=self.lod,
                 seed=self.seed,
             )

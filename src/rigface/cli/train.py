@@ -10,6 +10,7 @@ import tyro
 
 from rigface.cli.messages import EXIT_GOOD
 from rigface.cli.train_detector import DetectorCommand
+from rigface.cli.train_skinning import SkinningCommand
 from rigface.errors import InputError
 from rigface.progress import open_progress
 
@@ -76,6 +77,7 @@ class TrainCommand:
     what: (
         Annotated[PriorCommand, tyro.conf.subcommand("prior")]
         | Annotated[DetectorCommand, tyro.conf.subcommand("detector")]
+        | Annotated[SkinningCommand, tyro.conf.subcommand("skinning")]
     )
     """What to learn."""
 

@@ -2,22 +2,27 @@
 
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Literal
 
 import numpy as np
 
 from rigface.fit.registration import BLINK
 from rigface.models.asm import AsmModel
+from rigface.models.jnr import JnrModel
+from rigface.models.jnr_asset import JnrKind, load_jnr
 from rigface.models.linear import LinearModel
 from rigface.rig.rig import Rig, load_rig
 from rigface.rig.template import Template
 from rigface.rig.template_io import load_template
+
+ModelName = Literal["asm", "linear"] | JnrKind
 
 
 @dataclass(frozen=True)
 class FitModels:
     """The face model to be fitted and the shape space that starts it."""
 
-    face: AsmModel | LinearModel
+    face: AsmModel | LinearModel | JnrModel
     shape: LinearModel
     rig: Rig
     expression_names: tuple[str, ...]
@@ -31,20 +36,32 @@ class FitModels:
         return self.face.table.size
 
 
-def build_models(template: Template, model: str, gaussians: int, expression: bool) -> FitModels:
-    """Models on the shipped template; cached by their settings."""
+def build_models(
+    template: Template,
+    model: ModelName,
+    gaussians: int,
+    expression: bool,
+    asymmetric: bool = True,
+) -> FitModels:
+    """Models on the shipped template; cached by their settings.
+
+    `asymmetric` concerns JNR alone: whether both sides of a face are free.
+    """
     assert template is load_template()
-    return _build(model, gaussians, expression)
+    return _build(model, gaussians, expression, asymmetric)
 
 
 @lru_cache(maxsize=4)
-def _build(model: str, gaussians: int, expression: bool) -> FitModels:
+def _build(model: ModelName, gaussians: int, expression: bool, asymmetric: bool) -> FitModels:
     template, rig = load_template(), load_rig(k=gaussians)
     names = template.expressions.names if expression else BLINK
     start = template_space(template, names)
     fitted = template.expressions.names if expression else ()
     if model == "linear":
         return FitModels(template_space(template, names), start, rig, names, names)
+    if model != "asm":
+        face = load_jnr(template, model, asymmetric, expression)
+        return FitModels(face, start, rig, fitted, names)
     return FitModels(AsmModel.build(template, rig, expression), start, rig, fitted, names)
 
 

@@ -17,6 +17,7 @@ from torch import Tensor
 
 from rigface.fit.eyeballs import Ball, clearance, lift_off, place_eyeballs
 from rigface.fit.free_form import FreeForm, register_free_form
+from rigface.fit.jnr import fit_jnr
 from rigface.fit.lid_contact import lid_gap, lid_seam, lining_seam, touching
 from rigface.fit.lids import BLINKS, closed_rest
 from rigface.fit.matching import Matcher, MatchRule
@@ -30,6 +31,7 @@ from rigface.geometry.similarity import Similarity
 from rigface.metrics.mesh_quality import flipped_faces
 from rigface.models.asm import AsmModel
 from rigface.models.face_model import FaceModel
+from rigface.models.jnr import JnrModel
 from rigface.models.linear import LinearModel
 from rigface.models.posed import POSE, PosedModel
 from rigface.rig.template import Template
@@ -296,7 +298,7 @@ def register(
     settings: RegistrationSettings = RegistrationSettings(),
     report: Report = lambda fraction, text: None,
 ) -> Registration:
-    """The default recipe, for ASM or for a linear model in the template's topology."""
+    """The default recipe, for ASM, JNR, or a linear model in the template's topology."""
     first = fit_shape(shape, shape_names, matcher, report, settings)
     if isinstance(face, LinearModel):
         return fit_linear(first, matcher, report)
@@ -310,6 +312,10 @@ def register(
     start[: POSE.size] = first.x[: POSE.size]
     if "expression" in face.table:
         start[model.table.slices["expression"]] = closure
+    if isinstance(face, JnrModel):
+        outer = template.regions["outer"][template.parts["skin"].vertices]
+        model, x, done = fit_jnr(face, start, goal.surface, outer, matcher, goal.barriers)
+        return Registration(model, x, first.reports + done, closure, None, goal.eyeballs)
     last = fit_bones(model, matcher, start, goal, settings, report)
     reports = first.reports + last.reports
     rest = template.mesh.vertices[template.parts["skin"].vertices]

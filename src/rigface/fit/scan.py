@@ -10,7 +10,7 @@ from rigface.evidence.scan import Scan
 from rigface.fit.alignment import Alignment, align, known
 from rigface.fit.clean import CleanScan, clean
 from rigface.fit.matching import Matcher, SkinTopology
-from rigface.fit.models import FitModels, build_models
+from rigface.fit.models import FitModels, ModelName, build_models
 from rigface.fit.outcome import judge, measure
 from rigface.fit.paper import register_paper
 from rigface.fit.parts import assemble_head
@@ -33,9 +33,11 @@ class ScanConfig:
     unit: Literal["auto", "mm", "cm", "m", "inch"] = "auto"
     expression: Literal["neutral", "fit"] = "neutral"
     recipe: Literal["default", "paper", "detail"] = "default"
-    model: Literal["asm", "linear"] = "asm"
+    model: ModelName = "asm"
     gaussians: Literal[1, 2, 3, 4, 5] = 2
-    """K of the skinning weights."""
+    """K of the skinning weights (ASM)."""
+    asymmetric: bool = True
+    """Whether both sides of the face are free (JNR)."""
     lod: Literal[0, 1, 2] = 0
     """Level of detail that is measured and exported."""
     samples: int = 8000
@@ -67,7 +69,13 @@ def fit_scan(
         )
         scan_from_fit = found.scan_from_model
     with watch.stage("prepare"):
-        models = build_models(template, config.model, config.gaussians, config.expression == "fit")
+        models = build_models(
+            template,
+            config.model,
+            config.gaussians,
+            config.expression == "fit",
+            config.asymmetric,
+        )
         target = prepare_target(
             surface.scan, scan_from_fit.inverse(), template, config.samples, config.seed
         )

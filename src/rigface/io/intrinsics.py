@@ -97,7 +97,7 @@ def _codes(content: dict[str, Any], path: Path) -> list[int]:
 
 def _lens(
     content: dict[str, Any],
-    size: tuple[float, float],
+    size: tuple[int, int],
     centre: np.ndarray,
     shift: float,
     path: Path,

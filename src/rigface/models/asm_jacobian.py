@@ -17,8 +17,8 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from rigface.geometry.rotations import rotation_derivatives, rotation_from_vector
 from rigface.models.cluster_product import cluster_by_position, cluster_sandwich
+from rigface.models.joint_motion import joint_motion_rows
 
 if TYPE_CHECKING:
     from rigface.models.asm import AsmModel, AsmState
@@ -188,21 +188,10 @@ class AsmJacobian:
 
     def _pose_derivatives(self) -> Float[Tensor, "joints 9 3 4"]:
         """dM_j M_j^-1 for the nine entries of tau_j = (r, t, log s)."""
-        model, state = self.model, self.state
-        joints = len(model.parents)
-        parent_world = torch.eye(4, dtype=self.x.dtype).repeat(joints, 1, 1)
-        children = [j for j, p in enumerate(model.parents) if p >= 0]
-        parent_world[children] = state.world_from_joint[[model.parents[j] for j in children]]
-        scale = self._values["log_scale"].exp()
-        rotation = rotation_from_vector(self._values["rotation"])
-        inner = torch.zeros(joints, 9, 4, 4, dtype=self.x.dtype)
-        derivative = rotation_derivatives(self._values["rotation"])
-        inner[:, 0:3, :3, :3] = derivative * scale[:, None, None, :]
-        for axis in range(3):
-            inner[:, 3 + axis, axis, 3] = 1.0
-            inner[:, 6 + axis, :3, axis] = rotation[:, :, axis] * scale[:, axis, None]
-        chained = parent_world[:, None] @ inner
-        return (chained @ torch.linalg.inv(state.world_from_joint)[:, None])[:, :, :3]
+        values, state = self._values, self.state
+        return joint_motion_rows(
+            values["rotation"], values["log_scale"], state.world_from_joint, self.model.parents
+        )
 
     def _blended_linear(self) -> Float[Tensor, "verts 3 3"]:
         """sum_j w_j of the linear part of T_j."""

@@ -1,0 +1,275 @@
+"""JNR, joint-based neural rig (Vesdapunt et al., ECCV 2020): 52 joints with limits, sparse weights.
+
+M_j = M_p B_p^-1 B_j M(tau_j) and T_j = M_j B_j^-1, so that zero parameters give the rest shape
+exactly; Eq. 1 as printed, with a global B, does not. Weights are fixed, or the learned linear ones
+plus what a small decoder makes of a code Z (section 3.2), clipped at zero and renormalised.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from rigface.geometry.rotations import rotation_from_vector
+from rigface.models.joint_motion import joint_motion_rows
+from rigface.models.linear import LinearJacobian
+from rigface.models.parameters import Parameter, ParameterTable
+from rigface.models.skinning_decoder import SkinningDecoder
+from rigface.rig.jnr_skeleton import JNR_NAMES, JNR_PARENTS
+from rigface.rig.jnr_variables import UNITS, Motion, motion_matrix
+from rigface.rig.jnr_weights import SymmetricWeights
+from rigface.rig.kinematics import affine, subtree_matrix, world_from_local
+
+CODE = "code"
+_SIGMA = {"rotation": 0.1, "translation": 0.004, "log_scale": 0.1}
+_MAX_STEP = {"rotation": 0.3, "translation": 0.01, "log_scale": 0.3}
+_CODE_LIMIT = 4.0
+_LEAST_SHARE = 1e-3
+_LEAST_SUM = 1e-9
+
+
+def jnr_table(motions: tuple[Motion, ...], codes: int = 0, expressions: int = 0) -> ParameterTable:
+    """One block per motion of a joint, then the code of the weights, then expression weights."""
+    parameters = [
+        Parameter(
+            f"{m.name}.{m.kind}",
+            (len(m.axes),),
+            UNITS[m.kind],
+            _SIGMA[m.kind],
+            -m.limit,
+            m.limit,
+            _MAX_STEP[m.kind],
+            m.axes,
+        )
+        for m in motions
+    ]
+    if codes:
+        limit = _CODE_LIMIT
+        parameters.append(Parameter(CODE, (codes,), "1", 1.0, -limit, limit, 1.0, "Z"))
+    if expressions:
+        meaning = "ARKit weights"
+        parameters.append(Parameter("expression", (expressions,), "1", 0.3, 0.0, 1.0, 0.5, meaning))
+    return ParameterTable(parameters)
+
+
+@dataclass(frozen=True)
+class JnrModel:
+    """The skin of a template driven by the JNR rig."""
+
+    name: str
+    table: ParameterTable
+    faces: Int[Tensor, "faces 3"]
+    rest: Float[Tensor, "verts 3"]
+    bind: Float[Tensor, "joints 3"]
+    spread: Float[Tensor, "entries variables"]
+    """(joints * 9, variables) from variables to the nine numbers of each joint."""
+    influences: Int[Tensor, "verts influences"]
+    """Joint of every influence; unused ones are 0 with no weight."""
+    slots: Int[Tensor, "verts influences"]
+    """Free weight of every influence; `len(free)` means none."""
+    free: Float[Tensor, "*people free"]
+    """Linear weights, one number for both sides of the face; in training, one row per person."""
+    decoder: SkinningDecoder | None
+    shapes: Float[Tensor, "expressions verts 3"]
+    subtree: Float[Tensor, "joints joints"]
+
+    @staticmethod
+    def build(
+        name: str,
+        rest: Float[np.ndarray, "verts 3"],
+        faces: Int[np.ndarray, "faces 3"],
+        bind: Float[np.ndarray, "joints 3"],
+        weights: SymmetricWeights,
+        motions: tuple[Motion, ...],
+        decoder: SkinningDecoder | None = None,
+        shapes: Float[np.ndarray, "expressions verts 3"] | None = None,
+    ) -> "JnrModel":
+        """From plain arrays (metres, template frame)."""
+        joints, slots = weights.slots()
+        kind = torch.float64
+        offsets = np.zeros((0, len(rest), 3)) if shapes is None else shapes
+        codes = 0 if decoder is None else decoder.codes
+        return JnrModel(
+            name,
+            jnr_table(motions, codes, len(offsets)),
+            torch.as_tensor(np.ascontiguousarray(faces), dtype=torch.long),
+            torch.as_tensor(np.ascontiguousarray(rest), dtype=kind),
+            torch.as_tensor(np.ascontiguousarray(bind), dtype=kind),
+            torch.as_tensor(motion_matrix(motions), dtype=kind),
+            torch.from_numpy(joints),
+            torch.from_numpy(slots),
+            torch.as_tensor(weights.value, dtype=kind),
+            None if decoder is None else decoder.to(kind),
+            torch.as_tensor(offsets, dtype=kind),
+            subtree_matrix(JNR_PARENTS).to(kind),
+        )
+
+    @property
+    def joint_names(self) -> tuple[str, ...]:
+        """The 52 semantic names."""
+        return JNR_NAMES
+
+    @property
+    def parents(self) -> tuple[int, ...]:
+        """Parent of each joint, -1 for the root."""
+        return JNR_PARENTS
+
+    @property
+    def variables(self) -> int:
+        """Free variables of the joints, without code and expressions."""
+        return self.spread.shape[1]
+
+    def to(self, *args, **kwargs) -> "JnrModel":
+        """The model with its tensors on another device or in another floating dtype."""
+        moved = {}
+        for name, value in vars(self).items():
+            if isinstance(value, Tensor):
+                kept = value.to(*args, **kwargs)
+                moved[name] = kept if value.is_floating_point() else kept.to(value.dtype)
+        if self.decoder is not None:
+            moved["decoder"] = self.decoder.to(*args, **kwargs)
+        return replace(self, **moved)
+
+    def at(self, verts: Int[Tensor, " some"]) -> "JnrModel":
+        """The same model of some vertices only; its faces are left as they are."""
+        return replace(
+            self,
+            rest=self.rest[verts],
+            influences=self.influences[verts],
+            slots=self.slots[verts],
+            shapes=self.shapes[:, verts],
+        )
+
+    def joint_numbers(self, x: Float[Tensor, "*batch params"]) -> Float[Tensor, "*batch joints 9"]:
+        """(r, t, log s) of every joint."""
+        flat = x[..., : self.variables] @ self.spread.T
+        return flat.unflatten(-1, (len(JNR_NAMES), 9))
+
+    def world_from_joint(
+        self, x: Float[Tensor, "*batch params"]
+    ) -> Float[Tensor, "*batch joints 4 4"]:
+        """M_j; bind rotations are the identity."""
+        rotation, translation, log_scale = self.joint_numbers(x).split(3, dim=-1)
+        parent = [max(p, 0) for p in JNR_PARENTS]
+        is_child = self.bind.new_tensor([float(p >= 0) for p in JNR_PARENTS])[:, None]
+        offset = self.bind - is_child * self.bind[parent]
+        linear = rotation_from_vector(rotation) * log_scale.exp()[..., None, :]
+        return world_from_local(affine(linear, offset + translation), JNR_PARENTS)
+
+    def transforms(self, x: Float[Tensor, "*batch params"]) -> Float[Tensor, "*batch joints 3 4"]:
+        """T_j = M_j B_j^-1, top three rows."""
+        world = self.world_from_joint(x)
+        shift = world[..., :3, 3] - (world[..., :3, :3] @ self.bind[..., None])[..., 0]
+        return torch.cat([world[..., :3, :3], shift[..., None]], dim=-1)
+
+    def free_weights(self, x: Float[Tensor, "*batch params"]) -> Float[Tensor, "*batch free"]:
+        """Linear weights plus the decoder's residual, clipped at zero."""
+        if self.decoder is None:
+            return self.free.expand(*x.shape[:-1], -1)
+        return self.clipped(self.decoder(self._code(x)))
+
+    def clipped(self, residuals: Float[Tensor, "*batch free"]) -> Float[Tensor, "*batch free"]:
+        """Linear weights plus residuals, at least a thousandth of what they were.
+
+        So a vertex of which every weight is clipped follows its linear weights.
+        """
+        return (self.free + residuals).clamp_min(0.0) + _LEAST_SHARE * self.free
+
+    def weights(
+        self, x: Float[Tensor, "*batch params"]
+    ) -> Float[Tensor, "*batch verts influences"]:
+        """w of every influence; rows sum to one."""
+        return self.gathered(self.free_weights(x))
+
+    def gathered(
+        self, free: Float[Tensor, "*batch free"]
+    ) -> Float[Tensor, "*batch verts influences"]:
+        """Free weights at their influences, rows scaled to one."""
+        padded = torch.cat([free, torch.zeros_like(free[..., :1])], dim=-1)
+        raw = padded[..., self.slots]
+        return raw / raw.sum(-1, keepdim=True).clamp_min(_LEAST_SUM)
+
+    def moved(
+        self, x: Float[Tensor, "*batch params"]
+    ) -> Float[Tensor, "*batch verts influences 3"]:
+        """T_j v for every influence: where each joint alone would take the vertex."""
+        rows = self.transforms(x)[..., self.influences, :, :]
+        rest = self.expressive_rest(x)[..., None, :, None]
+        return (rows[..., :3] @ rest)[..., 0] + rows[..., 3]
+
+    def expressive_rest(
+        self, x: Float[Tensor, "*batch params"]
+    ) -> Float[Tensor, "*#batch verts 3"]:
+        """Rest shape plus expression offsets."""
+        if len(self.shapes) == 0:
+            return self.rest
+        weights = x[..., self.table.slices["expression"]]
+        return self.rest + torch.tensordot(weights, self.shapes, dims=1)
+
+    def vertices(self, x: Float[Tensor, "*batch params"]) -> Float[Tensor, "*batch verts 3"]:
+        """Posed skin in model space (metres); Eq. 2."""
+        return (self.weights(x)[..., None] * self.moved(x)).sum(-2)
+
+    def linearize(self, x: Float[Tensor, " params"]) -> LinearJacobian:
+        """Vertices and the analytic derivative, dense: JNR has few variables."""
+        return LinearJacobian(*self.columns(x))
+
+    def columns(
+        self, x: Float[Tensor, "*batch params"]
+    ) -> tuple[Float[Tensor, "*batch verts 3"], Float[Tensor, "*batch params verts 3"]]:
+        """Vertices and what a unit of each parameter adds to them."""
+        with torch.no_grad():
+            moved, free = self.moved(x), self.free_weights(x)
+            weights = self.gathered(free)
+            vertices = (weights[..., None] * moved).sum(-2)
+            parts = [self._joint_columns(x, weights, moved)]
+            if self.decoder is not None:
+                parts.append(self._code_columns(x, free, moved - vertices[..., None, :]))
+            if len(self.shapes):
+                parts.append(self._shape_columns(x, weights))
+            return vertices, torch.cat(parts, dim=-3)
+
+    def _code(self, x: Tensor) -> Tensor:
+        return x[..., self.table.slices[CODE]]
+
+    def _joint_columns(
+        self, x: Tensor, weights: Tensor, moved: Tensor
+    ) -> Float[Tensor, "*batch variables verts 3"]:
+        """dM_j M_j^-1 y_j(v) with y_j(v) = sum over d in subtree(j) of w_d (T_d v, 1)."""
+        numbers, world = self.joint_numbers(x), self.world_from_joint(x)
+        rows = joint_motion_rows(numbers[..., :3], numbers[..., 6:], world, JNR_PARENTS)
+        spread = torch.cat([moved, torch.ones_like(moved[..., :1])], dim=-1) * weights[..., None]
+        *batch, verts, _, _ = spread.shape
+        place = self.influences[:, None].expand(*batch, verts, 4, -1)
+        summed = spread.new_zeros(*batch, verts, 4, len(JNR_NAMES))
+        summed.scatter_add_(-1, place, spread.transpose(-1, -2))
+        below = (summed @ self.subtree.T).movedim(-1, -3)
+        used, column = torch.nonzero(self.spread, as_tuple=True)
+        joint = used // 9
+        motion = rows.flatten(-4, -3)[..., used, :, :]
+        motion = motion * self.spread[used, column][:, None, None]
+        parts = below[..., joint, :, :] @ motion.transpose(-1, -2)
+        out = spread.new_zeros(*batch, self.variables, verts, 3)
+        return out.index_add_(-3, column, parts)
+
+    def _code_columns(
+        self, x: Tensor, free: Tensor, lever: Tensor
+    ) -> Float[Tensor, "*batch codes verts 3"]:
+        """dv = sum_i dw_i (T_i v - v') / sum w: renormalising keeps the rows' sum."""
+        assert self.decoder is not None
+        moves = free > _LEAST_SHARE * self.free
+        slope = self.decoder.jacobian(self._code(x)) * moves[..., None, :]
+        padded = torch.cat([free, torch.zeros_like(free[..., :1])], dim=-1)
+        pull = lever / padded[..., self.slots].sum(-1).clamp_min(_LEAST_SUM)[..., None, None]
+        slope = torch.cat([slope, torch.zeros_like(slope[..., :1])], dim=-1)
+        gathered = slope[..., self.slots].transpose(-3, -2)
+        return (gathered @ pull).transpose(-3, -2)
+
+    def _shape_columns(
+        self, x: Tensor, weights: Tensor
+    ) -> Float[Tensor, "*batch expressions verts 3"]:
+        linear = self.transforms(x)[..., self.influences, :, :3]
+        blended = (weights[..., None, None] * linear).sum(-3)
+        return torch.einsum("...vij,kvj->...kvi", blended, self.shapes)

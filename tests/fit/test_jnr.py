@@ -1,0 +1,59 @@
+"""JNR with known correspondences: our recipe finds what it made, the paper's goes the same way."""
+
+from dataclasses import replace
+
+import numpy as np
+import torch
+
+from rigface.fit.jnr import fit_known
+from rigface.fit.jnr_paper import JnrPaperRecipe, fit_known_paper
+from rigface.models.jnr import JnrModel
+from rigface.models.jnr_asset import load_jnr
+from rigface.models.posed import PosedModel
+from rigface.rig.template_io import load_template
+
+
+def coarse() -> JnrModel:
+    """Every twentieth vertex, with made-up triangles between them."""
+    model = load_jnr(load_template(), "jnr").at(torch.arange(0, 4200, 20))
+    count = len(model.rest)
+    ids = torch.arange(count)
+    return replace(model, faces=torch.stack([ids, (ids + 1) % count, (ids + 2) % count], dim=1))
+
+
+def goal(model: JnrModel) -> np.ndarray:
+    noise = torch.randn(
+        model.table.size, generator=torch.Generator().manual_seed(0), dtype=torch.float64
+    )
+    x = 0.3 * noise * model.table.column("sigma")
+    for name, run in model.table.slices.items():
+        if name.startswith("Root."):
+            x[run] = 0.0
+    return model.vertices(x).numpy()
+
+
+def error_mm(vertices: torch.Tensor, targets: np.ndarray) -> float:
+    return 1e3 * float(np.linalg.norm(vertices.numpy() - targets, axis=1).mean())
+
+
+def test_known_correspondences_are_met():
+    model = coarse()
+    targets = goal(model)
+    posed = PosedModel.build(model)
+    start = posed.table.zeros()
+    before = error_mm(posed.vertices(start), targets)
+    x, reports = fit_known(posed, start, targets, np.ones(len(targets)))
+    assert error_mm(posed.vertices(x), targets) < 0.15 * before
+    assert all(report.result.ok for report in reports)
+
+
+def test_the_papers_recipe_descends_and_the_printed_reading_barely_moves():
+    model = coarse()
+    targets = goal(model)
+    before = error_mm(model.rest, targets)
+    short = JnrPaperRecipe(steps=60, cycles=1, rate=3e-3)
+    moved = error_mm(model.vertices(fit_known_paper(model, targets, short)), targets)
+    printed = replace(short, reading="printed")
+    held = error_mm(model.vertices(fit_known_paper(model, targets, printed)), targets)
+    assert moved < 0.8 * before
+    assert held > moved

@@ -1,0 +1,1 @@
+"""The JNR rig on the shipped template: joints, initial weights, docs/jnr.md."""
