@@ -103,7 +103,7 @@ def test_weights_of_a_person_lower_the_error_and_stay_on_the_simplex():
     assert float(after) < 0.9 * float(before)
     stiff = person_weights(model, far, x, ridge=1e8)
     used = torch.bincount(model.slots.flatten(), minlength=len(model.free) + 1)[:-1] > 0
-    torch.testing.assert_close(stiff[:, used], model.free[used].expand(2, -1), atol=1e-5, rtol=0)
+    torch.testing.assert_close(stiff[:, used], model.free[used].expand(2, -1), atol=1e-4, rtol=0)
 
 
 def test_mixed_heads_have_the_second_moment_of_the_given_ones():

@@ -1,5 +1,6 @@
 """Radial lens distortion as a table over the radius, as phones with a depth camera give it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -45,6 +46,6 @@ class RadialTable:
         return RadialTable(self.centre * factor, self.radius * factor, self.values)
 
 
-def farthest_corner(centre: Float[np.ndarray, "2"], size: tuple[float, float]) -> float:
+def farthest_corner(centre: Float[np.ndarray, "2"], size: Sequence[float]) -> float:
     """Distance from `centre` to the farthest corner of a picture of width and height `size`."""
     return float(np.hypot(*np.maximum(centre, np.asarray(size) - centre)))

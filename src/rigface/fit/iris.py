@@ -108,7 +108,8 @@ def head_size(
         return HeadSize(1.0, prior_sigma, None, "population")
     share = 1 / np.array(variances)
     seen = float(np.average(logs, weights=share))
-    variance = 1 / float(share.sum()) + (IRIS_SIGMA_MM / IRIS_MM) ** 2
+    # Both are read off one look at the face: two are no surer than one.
+    variance = float(np.average(variances, weights=share)) + (IRIS_SIGMA_MM / IRIS_MM) ** 2
     trust = 1 / variance + 1 / prior_sigma**2
     return HeadSize(
         scale=float(np.exp(seen / variance / trust)),

@@ -103,8 +103,8 @@ class PhotoSettings:
     """Factor for landmarks of another source: nothing is known of how their errors go together."""
     detector_shared: float = 0.45
     """Share of the detector's error that all photos of a person have in common."""
-    identity: float = 1.0
-    """Weight of the identity prior."""
+    identity: float = 2.0
+    """Weight of the identity prior: it holds children too, and adults vary by half as much."""
     expression: float = 1.0
     """Weight of the expression weights' Gaussian prior (sigma of the parameter table)."""
     sparsity: float = 6.0
