@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
+from inspect import signature
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
@@ -79,22 +80,21 @@ def fit_views(
     """
     from rigface.fit.photo import PhotoConfig, PhotoSettings, fit_photos
 
-    settings, config, more = {}, {}, {}
+    settings: dict[str, Any] = {}
+    config: dict[str, Any] = {}
+    more: dict[str, Any] = {}
     if recipe.off is not None:
         settings[recipe.off] = 0.0
     if recipe.paper:
         config["recipe"] = "paper"
     if cameras is not None:
+        if "cameras" not in signature(fit_photos).parameters:
+            raise UsageError("fit_photos takes no known cameras in this version")
         more["cameras"] = list(cameras)
     if recipe.model == "linear":
         more["model"] = linear_ict()
     config["settings"] = _made(PhotoSettings, settings)
-    try:
-        return fit_photos(list(photos), faces, _made(PhotoConfig, config), **more)
-    except TypeError as error:
-        if "cameras" in str(error):
-            raise UsageError("fit_photos has no known cameras in this version") from error
-        raise
+    return fit_photos(list(photos), faces, _made(PhotoConfig, config), **more)
 
 
 def metric_vertices(result: FittedViews) -> Float[np.ndarray, "verts 3"]:

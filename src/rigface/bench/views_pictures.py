@@ -87,7 +87,9 @@ class ViewShot:
         rng = self.random(light)
         if light == "varying":
             return _some_light(rng)
-        return fixed.tinted(2 ** rng.uniform(-_STOPS, _STOPS) * np.exp(rng.uniform(-1, 1, 3) * _TINT))
+        return fixed.tinted(
+            2 ** rng.uniform(-_STOPS, _STOPS) * np.exp(rng.uniform(-1, 1, 3) * _TINT)
+        )
 
     def random(self, what: str) -> np.random.Generator:
         """Chance of this picture alone, the same in any company."""
@@ -138,7 +140,9 @@ def in_world(camera: Camera, world: Similarity) -> Camera:
     """cam_from_world of a cam_from_model."""
     turn = torch.from_numpy(world.rotation)
     rotation = camera.rotation @ turn.T
-    return camera.moved(rotation, camera.translation - rotation @ torch.from_numpy(world.translation))
+    return camera.moved(
+        rotation, camera.translation - rotation @ torch.from_numpy(world.translation)
+    )
 
 
 def _some_light(rng: np.random.Generator) -> Lighting:
