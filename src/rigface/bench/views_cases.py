@@ -8,7 +8,15 @@ from pathlib import Path
 from typing import Literal
 
 import rigface
-from rigface.bench.views_fits import ABLATIONS, CALIBRATED, DEFAULT, LINEAR, PAPER, Recipe
+from rigface.bench.views_fits import (
+    ABLATIONS,
+    CALIBRATED,
+    DEFAULT,
+    LINEAR,
+    OTHER_EXPRESSION,
+    PAPER,
+    Recipe,
+)
 from rigface.bench.views_heads import HEADS
 from rigface.bench.views_pictures import DRAWS, LIGHTINGS, MOST_VIEWS, Light
 from rigface.errors import UsageError
@@ -19,7 +27,18 @@ FEW = 5
 """Photos of the ablation, of the spoiled sets, and of the comparisons."""
 FORMAT = 1
 """Of the outcomes; raise it when the pictures, the metric or what is stored changes."""
-_CODE = ("cameras", "evidence", "fit", "geometry", "models", "perception", "rig", "solve", "terms")
+_CODE = (
+    "cameras",
+    "evidence",
+    "fit",
+    "geometry",
+    "models",
+    "perception",
+    "render",
+    "rig",
+    "solve",
+    "terms",
+)
 NAN = float("nan")
 
 Spoiled = Literal["", "stranger", "nobody"]
@@ -129,7 +148,8 @@ def _others(head: str, draw: int) -> Iterator[Case]:
     yield Case(head, draw, FEW, recipe=PAPER)
     for recipe in (LINEAR, CALIBRATED):
         yield from (Case(head, draw, views, recipe=recipe) for views in (FEW, MOST_VIEWS))
-    yield from (Case(head, draw, FEW, recipe=recipe) for recipe in ABLATIONS)
+    for recipe in (OTHER_EXPRESSION, *ABLATIONS):
+        yield Case(head, draw, FEW, recipe=recipe)
     yield Case(head, draw, FEW, spoiled="stranger")
     yield Case(head, draw, FEW, spoiled="nobody")
 

@@ -30,10 +30,13 @@ class Recipe:
     """One of `TERMS` that is left out."""
     calibrated: bool = False
     """The cameras are known, in metres."""
+    other_expression: bool = False
+    """One expression for all photos where the default has one for each, or the other way."""
 
 
 DEFAULT, PAPER = Recipe("default"), Recipe("paper", paper=True)
 LINEAR = Recipe("linear 3DMM", model="linear")
+OTHER_EXPRESSION = Recipe("other setting of shared_expression", other_expression=True)
 CALIBRATED = Recipe("calibrated", calibrated=True)
 ABLATIONS = tuple(Recipe(f"no {term}", off=term) for term in TERMS)
 
@@ -87,6 +90,8 @@ def fit_views(
         settings[recipe.off] = 0.0
     if recipe.paper:
         config["recipe"] = "paper"
+    if recipe.other_expression:
+        config["shared_expression"] = not PhotoConfig().shared_expression
     if cameras is not None:
         if "cameras" not in signature(fit_photos).parameters:
             raise UsageError("fit_photos takes no known cameras in this version")

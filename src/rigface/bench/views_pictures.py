@@ -69,15 +69,14 @@ class ViewShot:
     def camera(self) -> Camera:
         """cam_from_model: the head stands still in the light, the camera goes around it."""
         rng = self.random("camera")
-        focal = rng.uniform(*FOCALS)
-        # Pixels per metre of distance that make 0.2 m fill the whole height.
-        filled = focal / DIAGONAL_35MM * float(np.hypot(*SIZE)) * _FACE / SIZE[1]
+        focal = rng.uniform(*FOCALS) / DIAGONAL_35MM * float(np.hypot(*SIZE))
+        # Metres from which 0.2 m fill the whole height.
+        filled = focal * _FACE / SIZE[1]
         nearest = max(DISTANCES[0], filled / SHARES[1])
         distance = rng.uniform(nearest, min(DISTANCES[1], filled / SHARES[0]))
         yaw, pitch, roll = rng.uniform(-1, 1, 3) * (YAW, PITCH, ROLL)
         target = _TARGET + rng.uniform(-1, 1, 3) * _OFF_CENTRE
-        pixels = focal / DIAGONAL_35MM * float(np.hypot(*SIZE))
-        return orbiting(target.tolist(), yaw, pitch, distance, pixels, SIZE, roll=roll)
+        return orbiting(target.tolist(), yaw, pitch, distance, focal, SIZE, roll=roll)
 
     def lighting(self, light: Light) -> Lighting:
         """The light of a whole draw, or of this view alone."""
@@ -87,9 +86,8 @@ class ViewShot:
         rng = self.random(light)
         if light == "varying":
             return _some_light(rng)
-        return fixed.tinted(
-            2 ** rng.uniform(-_STOPS, _STOPS) * np.exp(rng.uniform(-1, 1, 3) * _TINT)
-        )
+        exposure, balance = rng.uniform(-_STOPS, _STOPS), rng.uniform(-_TINT, _TINT, 3)
+        return fixed.tinted((2**exposure * np.exp(balance)).tolist())
 
     def random(self, what: str) -> np.random.Generator:
         """Chance of this picture alone, the same in any company."""
@@ -140,9 +138,8 @@ def in_world(camera: Camera, world: Similarity) -> Camera:
     """cam_from_world of a cam_from_model."""
     turn = torch.from_numpy(world.rotation)
     rotation = camera.rotation @ turn.T
-    return camera.moved(
-        rotation, camera.translation - rotation @ torch.from_numpy(world.translation)
-    )
+    shift = rotation @ torch.from_numpy(world.translation)
+    return camera.moved(rotation, camera.translation - shift)
 
 
 def _some_light(rng: np.random.Generator) -> Lighting:

@@ -13,6 +13,7 @@ from rigface.bench.views_fits import (
     CALIBRATED,
     DEFAULT,
     LINEAR,
+    OTHER_EXPRESSION,
     PAPER,
     Recipe,
 )
@@ -196,7 +197,7 @@ def views_grid(results: Results) -> Grid:
 
 def recipe_grid(results: Results) -> Grid:
     """Every recipe and term at five and at sixteen views, fixed light."""
-    recipes = (DEFAULT, CALIBRATED, PAPER, LINEAR, *ABLATIONS)
+    recipes = (DEFAULT, OTHER_EXPRESSION, CALIBRATED, PAPER, LINEAR, *ABLATIONS)
     lines = []
     for recipe in recipes:
         few, many = (results.cell(views, recipe=recipe) for views in (FEW, MOST_VIEWS))

@@ -30,8 +30,9 @@ def render(
     """A picture of a mesh as sRGB.
 
     Matt surfaces unless there is a `gloss`, smooth normals that face the camera, no cast shadows.
-    `samples` squared rays per pixel are averaged in linear light. `background` is linear RGB, one colour or a picture of the
-    camera's size. `openness` per vertex (for example `open_share`) darkens what is enclosed.
+    `samples` squared rays per pixel are averaged in linear light. `background` is linear RGB, one
+    colour or a picture of the camera's size. `openness` per vertex (for example `open_share`)
+    darkens what is enclosed.
     """
     width, height = camera.size
     fine = camera.scaled(float(samples)).to(vertices.dtype).to(vertices.device)
