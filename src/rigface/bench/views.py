@@ -6,13 +6,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from rigface.bench.machine import describe_machine
+from rigface.bench.photo_pictures import SIZE
 from rigface.bench.registration_data import data_dir
 from rigface.bench.table import Report
-from rigface.bench.views_cases import DRAWS, Case, Kept, Outcome, Scope, cases
+from rigface.bench.views_cases import Case, Kept, Outcome, Scope, cases
 from rigface.bench.views_command import time_views_command
 from rigface.bench.views_fits import FitViews, fit_views
 from rigface.bench.views_heads import HEADS
-from rigface.bench.views_pictures import DISTANCES, FOCALS, SHARES, SIZE
+from rigface.bench.views_pictures import DISTANCES, DRAWS, FOCALS, SHARES
 from rigface.bench.views_rows import (
     Results,
     accuracy_rows,

@@ -181,7 +181,8 @@ def command_rows(timed: ViewsCommandTime) -> list[Row]:
 
 def views_grid(results: Results) -> Grid:
     """Mean and spread by the number of views, in every light."""
-    lights = [light for light in LIGHTINGS if any(case.light == light for case in results.outcomes)]
+    shown = {case.light for case in results.outcomes}
+    lights: list[Light] = [light for light in LIGHTINGS if light in shown]
     header = ("views", *(f"{light} light" for light in lights))
     for light in lights:
         header += (f"{light}: scale",)
