@@ -1,6 +1,6 @@
 """The photo recipe on several photos: the only place that knows how it is called."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from inspect import signature
 from typing import Any, Protocol, runtime_checkable
@@ -59,16 +59,11 @@ class FittedViews(Protocol):
     def seconds(self) -> Mapping[str, float]: ...
 
 
-class FitViews(Protocol):
-    """`fit_views`, or what stands for it in a test."""
-
-    def __call__(
-        self,
-        photos: Sequence[Photo],
-        faces: Sequence[FaceObservation] | None,
-        recipe: Recipe,
-        cameras: Sequence[Camera] | None,
-    ) -> FittedViews: ...
+FitViews = Callable[
+    [Sequence[Photo], Sequence[FaceObservation] | None, Recipe, Sequence[Camera] | None],
+    FittedViews,
+]
+"""`fit_views`, or what stands for it in a test."""
 
 
 def fit_views(
