@@ -11,7 +11,7 @@ from torch import Tensor
 
 from rigface.models.face_model import FaceModel, VertexJacobian
 from rigface.models.jnr import CODE, JnrModel
-from rigface.models.jnr_asset import load_jnr, load_skinning
+from rigface.models.jnr_asset import JnrKind, load_jnr, load_skinning
 from rigface.models.skinning_decoder import SkinningDecoder, decoder_layers, group_linear
 from rigface.rig.template_io import load_template
 
@@ -178,7 +178,8 @@ def test_the_shipped_weights_are_as_small_as_the_papers_and_symmetric():
     assert skinning.floats <= 226_000
     assert skinning.facts["held_out_mm"]["neural"] < skinning.facts["held_out_mm"]["linear"]
     assert skinning.facts["held_out_mm"]["linear"] < skinning.facts["held_out_mm"]["initial"]
-    for kind, size in (("jnr-linear", 105), ("jnr-neural", 155)):
+    sizes: dict[JnrKind, int] = {"jnr-linear": 105, "jnr-neural": 155}
+    for kind, size in sizes.items():
         model = load_jnr(template, kind, skinning=skinning)
         assert model.table.size == size
         x = random_state(model)

@@ -42,10 +42,12 @@ def test_no_joint_lies_outside_the_head():
     surface = Surface(torch.from_numpy(vertices.copy()), torch.from_numpy(faces.copy()))
     joints = torch.from_numpy(load_jnr_rig(template).joints)
     ways = torch.tensor([[1.0, 0, 0], [-1, 0, 0], [0, 0, 1], [0, 0, -1], [0, 1, 0]]).double()
-    met = sum(
-        torch.isfinite(surface.ray(joints, way.expand_as(joints).contiguous())[1]).int()
-        for way in ways
-    )
+    met = torch.stack(
+        [
+            torch.isfinite(surface.ray(joints, way.expand_as(joints).contiguous())[1]).int()
+            for way in ways
+        ]
+    ).sum(dim=0)
     assert int(met.min()) >= 4, "only out of the open eyes, and down, is no skin in the way"
 
 

@@ -5,7 +5,7 @@ Light and albedo are relative: a white surface that faces a lamp of colour 1 has
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from jaxtyping import Float
@@ -39,6 +39,11 @@ class Lighting:
         colours = torch.stack([torch.tensor(c).expand(3) for _, c in lamps] or [torch.zeros(3)])
         directions = torch.nn.functional.normalize(directions, dim=-1)
         return Lighting(harmonics, directions, colours[: len(lamps)].float())
+
+    def tinted(self, gains: Sequence[float]) -> "Lighting":
+        """Every light times a factor per channel: another exposure and white balance."""
+        factors = torch.tensor(list(map(float, gains)))
+        return replace(self, harmonics=self.harmonics * factors, colours=self.colours * factors)
 
     def on(
         self,

@@ -11,6 +11,7 @@ from rigface.cameras import Camera
 from rigface.io.color import srgb_codes
 from rigface.render.albedo import Albedo
 from rigface.render.attributes import interpolate, smooth_normals
+from rigface.render.gloss import Gloss
 from rigface.render.lighting import STUDIO, Lighting
 from rigface.render.rasterise import rasterise
 
@@ -24,12 +25,14 @@ def render(
     background: Sequence[float] | Float[Tensor, "height width 3"] = (0.5, 0.5, 0.5),
     samples: int = 2,
     openness: Float[Tensor, " verts"] | None = None,
+    gloss: Gloss | None = None,
 ) -> UInt8[np.ndarray, "height width 3"]:
     """A picture of a mesh as sRGB.
 
-    Matt surfaces, smooth normals that face the camera, no cast shadows. `samples` squared rays per
-    pixel are averaged in linear light. `background` is linear RGB, one colour or a picture of the
-    camera's size. `openness` per vertex (for example `open_share`) darkens what is enclosed.
+    Matt surfaces unless there is a `gloss`, smooth normals that face the camera, no cast shadows.
+    `samples` squared rays per pixel are averaged in linear light. `background` is linear RGB, one
+    colour or a picture of the camera's size. `openness` per vertex (for example `open_share`)
+    darkens what is enclosed.
     """
     width, height = camera.size
     fine = camera.scaled(float(samples)).to(vertices.dtype).to(vertices.device)
@@ -44,6 +47,9 @@ def render(
     if openness is not None:
         dim = interpolate(openness[:, None].to(vertices), faces, face, bary)[:, 0]
     colour = albedo.at(face, bary).to(vertices) * lighting.on(normals, dim)
+    if gloss is not None:
+        towards_eye = -torch.nn.functional.normalize(rays, dim=-1)
+        colour = colour + gloss.on(normals, towards_eye, lighting, dim)
     behind = torch.as_tensor(background).to(vertices)
     if behind.ndim == 3:
         behind = behind.repeat_interleave(samples, 0).repeat_interleave(samples, 1)
