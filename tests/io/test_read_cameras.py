@@ -135,7 +135,7 @@ def test_cameras_that_were_not_aligned_are_left_out(tmp_path):
 MALFORMED: dict[str, tuple[str, str, str, str]] = {
     "other model": ("cameras.txt", "PINHOLE", "OPENCV_FISHEYE", "model OPENCV_FISHEYE; expected"),
     "focal in mm": ("cameras.txt", "640 480 700", "640 480 5", "are no pixels of a picture"),
-    "no focal length": ("cameras.txt", "640 480 700", "640 480 0", "must be above zero"),
+    "no focal length": ("cameras.txt", "640 480 700", "640 480 -7", "must be above zero"),
     "word for number": ("cameras.txt", "480", "x", "line 2: expected CAMERA_ID"),
     "parameter missing": ("cameras.txt", " 237.5\n", "\n", "PINHOLE has 4 parameters"),
     "camera missing": ("cameras.txt", "\n3 ", "\n4 ", "line 6: cameras.txt has no camera 3"),

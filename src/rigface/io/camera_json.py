@@ -17,7 +17,7 @@ from rigface.cameras import Camera
 from rigface.errors import InputError
 from rigface.io.atomic import atomic_file
 from rigface.io.camera_file import CameraFile, checked_name, joined_notes
-from rigface.io.lens import Lens, check_rotation, check_numbers
+from rigface.io.lens import Lens, check_numbers, check_rotation
 
 FORMAT = "rigface-cameras"
 _VERSION = 1

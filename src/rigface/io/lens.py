@@ -103,8 +103,9 @@ def check_numbers(values: list[float], names: tuple[str, ...], where: str) -> No
     focal, centre = np.array(values[2:4]) / side, np.array(values[4:6]) / side
     if focal.min() < _FOCAL[0] or focal.max() > _FOCAL[1] or np.abs(centre).max() > _FURTHEST:
         raise InputError(
-            f"{where}: focal length {values[2]:g}, {values[3]:g} and principal point {values[4]:g}, "
-            f"{values[5]:g} are no pixels of a picture of {values[0]:g} x {values[1]:g}."
+            f"{where}: focal length {values[2]:g}, {values[3]:g} and principal point "
+            f"{values[4]:g}, {values[5]:g} are no pixels of a picture of {values[0]:g} x "
+            f"{values[1]:g}."
         )
 
 

@@ -21,7 +21,7 @@ from rigface.cameras import Camera
 from rigface.errors import InputError
 from rigface.geometry.similarity import Similarity
 from rigface.io.camera_file import CameraFile, checked_name, joined_notes
-from rigface.io.lens import Lens, check_rotation, check_numbers
+from rigface.io.lens import Lens, check_numbers, check_rotation
 
 _MAX_BYTES = 256 << 20
 _UNDISTORT = (
