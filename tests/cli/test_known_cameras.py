@@ -86,6 +86,7 @@ def test_a_size_without_a_unit_is_told(tmp_path):
     (said,) = unit_doubts(metric, size)
     assert "check that its unit is the metre" in said
     assert unit_doubts(metric, replace(size, scale=1.1)) == []
+    assert unit_doubts(read_camera_file(tmp_path), replace(size, how="iris")) == []
 
 
 def test_the_size_line_names_the_cameras():

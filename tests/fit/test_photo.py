@@ -226,11 +226,13 @@ def test_known_cameras_tell_the_size() -> None:
     # A world in which everything is 1.2 times as large and lies elsewhere.
     shift = torch.tensor([0.3, -0.2, 1.0], dtype=torch.float64)
     known = [v.moved(v.rotation, 1.2 * v.translation - v.rotation @ shift) for v in views]
-    settings = PhotoSettings(photometric=0.0)
+    photos = [photo(), photo()]
+    photos[1].pixels[0, 0] = 1  # not the same picture
     faces = [seen(truth, view) for view in views]
-    result = fit_photos(
-        [photo(), photo()], faces, PhotoConfig(True, settings=settings), cameras=known
-    )
+    config = PhotoConfig(True, settings=PhotoSettings(photometric=0.0))
+    result = fit_photos(photos, faces, config, cameras=known)
+    alone = fit_photos(photos[:1], faces[:1], config, cameras=known[:1])
+    assert alone.size.how != "cameras", "one camera tells no distance"
     assert result.size.how == "cameras"
     assert result.size.from_iris is None
     face = np.flatnonzero(load_template().regions["face"])

@@ -171,6 +171,8 @@ class KnownCameras:
 
 def unit_doubts(file: "CameraFile", size: "HeadSize") -> list[str]:
     """What to say of a head whose size rests on a camera file that may not be in metres."""
+    if size.how != "cameras":
+        return []
     times = f"the head came out {size.scale:.2f} times as large as the average"
     if not file.metric:
         return [

@@ -119,7 +119,7 @@ def _sized(photo: Photo, camera: Camera) -> Camera | str:
 
 
 def _fits(photo: Photo, size: tuple[int, int]) -> bool:
-    """Whether a size is that of the upright photo, or a whole number of times it, or the reverse."""
+    """Whether a size is the upright photo's, a whole number of times it, or the reverse."""
     times = size[0] * photo.scale / photo.width
     whole = float(round(times)) if times >= 1 else 1 / round(1 / times)
     rounded = max(1.0, 1 / whole) + (0.5 if photo.scale < 1 else 0.0)
