@@ -20,6 +20,8 @@ from rigface.fit.photo import PhotoConfig, fit_photos, identity_model
 from rigface.fit.photo_result import PhotoResult
 from rigface.geometry.similarity import align_points
 from rigface.models.linear import LinearModel
+from rigface.progress import NullProgress
+from rigface.report.photo_outputs import photo_numbers
 from rigface.rig.detector_error import load_detector_error
 from rigface.rig.landmark_embedding import SKIN_COUNT, load_landmark_embedding
 from rigface.rig.template_io import load_template
@@ -216,3 +218,25 @@ def test_a_linear_3dmm_goes_through_the_same_recipe() -> None:
     rest = own.vertices(torch.from_numpy(result.identity)).numpy()
     scale = result.size.scale
     np.testing.assert_allclose(result.neutral[: len(rest)], scale * rest, atol=1e-12)
+
+
+def test_known_cameras_tell_the_size() -> None:
+    truth = person(3)
+    views = [camera(-0.4), camera(0.4)]
+    # A world in which everything is 1.2 times as large and lies elsewhere.
+    shift = torch.tensor([0.3, -0.2, 1.0], dtype=torch.float64)
+    known = [v.moved(v.rotation, 1.2 * v.translation - v.rotation @ shift) for v in views]
+    photos = [photo(), photo()]
+    photos[1].pixels[0, 0] = 1  # not the same picture
+    faces = [seen(truth, view) for view in views]
+    config = PhotoConfig(True, settings=PhotoSettings(photometric=0.0))
+    result = fit_photos(photos, faces, config, cameras=known)
+    alone = fit_photos(photos[:1], faces[:1], config, cameras=known[:1])
+    assert alone.size.how != "cameras", "one camera tells no distance"
+    assert result.size.how == "cameras"
+    assert result.size.from_iris is None
+    face = np.flatnonzero(load_template().regions["face"])
+    size = align_points(result.neutral[face], truth[face]).scale
+    assert size == pytest.approx(1 / 1.2, rel=0.02)
+    numbers = photo_numbers(result, None, NullProgress(), 0)
+    assert numbers["scale"]["how"] == numbers["focal"]["how"] == "cameras"

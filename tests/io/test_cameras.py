@@ -4,6 +4,7 @@ import json
 
 import pytest
 import torch
+from camera_files import assert_same
 
 from rigface.cameras import Camera, orbiting
 from rigface.errors import InputError
@@ -18,16 +19,6 @@ def cameras() -> dict[str, Camera]:
         )
         for i in range(3)
     }
-
-
-def assert_same(a: dict[str, Camera], b: dict[str, Camera], tolerance: float) -> None:
-    assert list(a) == list(b)
-    for one, other in zip(a.values(), b.values(), strict=True):
-        assert one.size == other.size
-        for field in ("focal", "centre", "rotation", "translation"):
-            torch.testing.assert_close(
-                getattr(one, field), getattr(other, field), rtol=0, atol=tolerance
-            )
 
 
 def test_cameras_json_comes_back_bit_by_bit(tmp_path, cameras):

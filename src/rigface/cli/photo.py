@@ -171,14 +171,16 @@ class KnownCameras:
 
 def unit_doubts(file: "CameraFile", size: "HeadSize") -> list[str]:
     """What to say of a head whose size rests on a camera file that may not be in metres."""
+    if size.how != "cameras":
+        return []
     times = f"the head came out {size.scale:.2f} times as large as the average"
     if not file.metric:
         return [
-            f"{file.source.name} does not say its unit, so it was taken as metres: {times}; scale "
+            f"{file.source} does not say its unit, so it was taken as metres: {times}; scale "
             "the cameras to metres if the size matters"
         ]
     if abs(math.log(size.scale)) > UNLIKELY_SIZE:
-        return [f"{file.source.name}: {times}; check that its unit is the metre"]
+        return [f"{file.source}: {times}; check that its unit is the metre"]
     return []
 
 

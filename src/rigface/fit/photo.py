@@ -432,7 +432,7 @@ class _Fit:
 
     def _size(self, x: Tensor, head: Head) -> HeadSize:
         """Each photo's irises give one answer, the population's counts once; known cameras know."""
-        if isinstance(self.views, KnownViews):
+        if isinstance(self.views, KnownViews) and len(self.photos) > 1:  # one tells no distance
             scale = self.views.world_from_model(x).scale
             return HeadSize(scale, KNOWN_SIZE_SIGMA, None, "cameras")
         spread = POPULATION_SIZE_SIGMA

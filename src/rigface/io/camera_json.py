@@ -17,7 +17,7 @@ from rigface.cameras import Camera
 from rigface.errors import InputError
 from rigface.io.atomic import atomic_file
 from rigface.io.camera_file import CameraFile, checked_name, joined_notes
-from rigface.io.lens import Lens, check_rotation, check_sizes
+from rigface.io.lens import Lens, check_numbers, check_rotation
 
 FORMAT = "rigface-cameras"
 _VERSION = 1
@@ -163,7 +163,7 @@ def read_lens(row: Any, keys: tuple[str, ...], where: str) -> Lens:
             f"{where} has the camera model {model[:40]}; expected one of {', '.join(_MODELS)}."
         )
     values = [_number(row.get(key)) for key in keys]
-    check_sizes(values, keys, where)
+    check_numbers(values, keys, where)
     width, height, *lens = values
     k1, k2, k3, k4, p1, p2 = bent = [_number(row.get(key, 0)) for key in _DISTORTION]
     if not np.isfinite(bent).all():

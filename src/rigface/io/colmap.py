@@ -18,7 +18,7 @@ from rigface.cameras import Camera
 from rigface.errors import InputError
 from rigface.geometry.rotations import rotation_from_quaternion
 from rigface.io.camera_file import CameraFile, checked_name, joined_notes
-from rigface.io.lens import Lens, check_sizes
+from rigface.io.lens import Lens, check_numbers
 
 PLACES = ("", "sparse/0", "sparse", "0")
 """Folders below the given one in which a model is looked for, in this order."""
@@ -122,7 +122,7 @@ def _lens(model: str, size: list[float], values: list[float], where: str) -> Len
     centre = known["cx"], known["cy"]
     bent = [known.get(name, 0.0) for name in ("k1", "k2", "p1", "p2")]
     rows = ("WIDTH", "HEIGHT", "fx", "fy", "cx", "cy", "k1", "k2", "p1", "p2")
-    check_sizes([*size, *focal, *centre, *bent], rows, where)
+    check_numbers([*size, *focal, *centre, *bent], rows, where)
     return Lens((int(size[0]), int(size[1])), focal, centre, (bent[0], bent[1]), (bent[2], bent[3]))
 
 

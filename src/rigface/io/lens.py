@@ -21,6 +21,10 @@ MAX_BEND = 2.0
 _NO_BEND = 0.01
 _NOT_ORTHONORMAL = 1e-3
 _LOOKS = 17
+_FOCAL = 0.05, 1000.0
+"""Shortest and longest focal length that is believed, in lengths of the picture's longer side."""
+_FURTHEST = 100.0
+"""Of the principal point from the corner, in the same unit."""
 
 
 @dataclass(frozen=True)
@@ -46,12 +50,13 @@ class Lens:
         )
         x, y = np.meshgrid(x, y)
         square = x**2 + y**2
-        stretch = sum(k * square ** (power + 1) for power, k in enumerate(self.radial))
         p1, p2 = self.tangential
-        right = x * stretch + 2 * p1 * x * y + p2 * (square + 2 * x**2)
-        down = y * stretch + 2 * p2 * x * y + p1 * (square + 2 * y**2)
-        moved = np.hypot(self.focal[0] * right + self.skew * (y + down), self.focal[1] * down)
-        return float(moved.max())
+        with np.errstate(over="ignore", invalid="ignore"):  # a damaged file may hold any number
+            stretch = sum(k * square ** (power + 1) for power, k in enumerate(self.radial))
+            right = x * stretch + 2 * p1 * x * y + p2 * (square + 2 * x**2)
+            down = y * stretch + 2 * p2 * x * y + p1 * (square + 2 * y**2)
+            moved = np.hypot(self.focal[0] * right + self.skew * (y + down), self.focal[1] * down)
+        return float(np.nan_to_num(moved, nan=np.inf).max())
 
     def straight(self, where: str, undistort: str) -> str | None:
         """A note where a distortion is ignored.
@@ -59,7 +64,7 @@ class Lens:
         Raises InputError where it is too large for that; `undistort` says how to get rid of it.
         """
         bend = self.bend()
-        if not bend <= MAX_BEND:
+        if bend > MAX_BEND:
             raise InputError(
                 f"{where} has lens distortion that moves the picture by up to {bend:.1f} px; only "
                 f"pinhole cameras are used, and at most {MAX_BEND:.0f} px can be ignored. "
@@ -86,8 +91,8 @@ class Lens:
         )
 
 
-def check_sizes(values: list[float], names: tuple[str, ...], where: str) -> None:
-    """Width, height and focal lengths come first: finite, above zero, sizes whole.
+def check_numbers(values: list[float], names: tuple[str, ...], where: str) -> None:
+    """Width, height, focal lengths and principal point come first: finite, and of a real camera.
 
     Raises InputError.
     """
@@ -97,6 +102,14 @@ def check_sizes(values: list[float], names: tuple[str, ...], where: str) -> None
     if min(values[:4]) <= 0 or values[0] % 1 or values[1] % 1:
         raise InputError(
             f"{where}: {', '.join(names[:4])} must be above zero, sizes in whole pixels."
+        )
+    side = max(values[:2])
+    focal, centre = np.array(values[2:4]) / side, np.array(values[4:6]) / side
+    if focal.min() < _FOCAL[0] or focal.max() > _FOCAL[1] or np.abs(centre).max() > _FURTHEST:
+        raise InputError(
+            f"{where}: focal length {values[2]:g}, {values[3]:g} and principal point "
+            f"{values[4]:g}, {values[5]:g} are no pixels of a picture of {values[0]:g} x "
+            f"{values[1]:g}."
         )
 
 

@@ -21,7 +21,7 @@ from rigface.cameras import Camera
 from rigface.errors import InputError
 from rigface.geometry.similarity import Similarity
 from rigface.io.camera_file import CameraFile, checked_name, joined_notes
-from rigface.io.lens import Lens, check_rotation, check_sizes
+from rigface.io.lens import Lens, check_numbers, check_rotation
 
 _MAX_BYTES = 256 << 20
 _UNDISTORT = (
@@ -46,6 +46,7 @@ def load_metashape(path: str | Path) -> CameraFile:
     notes: list[str | None] = []
     known: dict[str | None, Lens] = {}
     metric = True
+    frames: set[str | None] = set()
     for element in chunk.iter("camera"):
         label = element.get("label")
         if element.find("transform") is None:
@@ -58,9 +59,15 @@ def load_metashape(path: str | Path) -> CameraFile:
             notes.append(known[sensor].straight(where, _UNDISTORT))
         world = places.get(element.get("component_id")) or whole
         metric = metric and world is not None
+        frames.add(element.get("component_id"))
         name = checked_name(label, out, "label", where)
         pose = _pose(element, world or Similarity.identity(), where)
         out[name] = known[sensor].camera(*pose)
+    if len(frames) > 1 and not metric:
+        raise InputError(
+            f"{path} has cameras of {len(frames)} components that were not put to one scale. "
+            "Export one component, or merge them."
+        )
     return CameraFile(out, path, metric and bool(out), joined_notes(path, notes))
 
 
@@ -108,7 +115,7 @@ def _lens(sensor: Element | None, where: str) -> Lens:
     k1, k2, k3, k4, p1, p2, b1, b2 = bent
     focal, centre = (f + b1, f), (width / 2 + cx, height / 2 + cy)
     names = ("width", "height", "f + b1", "f", "cx", "cy")
-    check_sizes([width, height, *focal, *centre], names, where)
+    check_numbers([width, height, *focal, *centre], names, where)
     return Lens((int(width), int(height)), focal, centre, (k1, k2, k3, k4), (p2, p1), b2)
 
 

@@ -99,7 +99,7 @@ def _shared(photos: Sequence[Photo], found: Mapping[int, str]) -> list[str]:
 def _sized(photo: Photo, camera: Camera) -> Camera | str:
     """The camera at the photo's size, or what keeps it from that."""
     width, height = photo.width, photo.height
-    if _times(photo, camera.size) is not None:
+    if _fits(photo, camera.size):
         ratio = camera.focal.new_tensor([width / camera.size[0], height / camera.size[1]])
         return replace(
             camera, focal=camera.focal * ratio, centre=camera.centre * ratio, size=(width, height)
@@ -109,7 +109,7 @@ def _sized(photo: Photo, camera: Camera) -> Camera | str:
         f"{_called(photo)} is {upright[0]} x {upright[1]} px, its camera is for "
         f"{camera.size[0]} x {camera.size[1]}"
     )
-    if _times(photo, (camera.size[1], camera.size[0])) is not None:
+    if _fits(photo, (camera.size[1], camera.size[0])):
         text += (
             " (turned: the photo is upright by its EXIF, and the cameras are of the pixels as they "
             "are stored; save the photos upright, without EXIF orientation, and compute the "
@@ -118,14 +118,13 @@ def _sized(photo: Photo, camera: Camera) -> Camera | str:
     return text
 
 
-def _times(photo: Photo, size: tuple[int, int]) -> float | None:
-    """Whole number, or one over it, between the size in the file and that of the upright photo."""
+def _fits(photo: Photo, size: tuple[int, int]) -> bool:
+    """Whether a size is the upright photo's, a whole number of times it, or the reverse."""
     times = size[0] * photo.scale / photo.width
-    whole = max(round(times), 1) if times >= 1 else 1 / max(round(1 / times), 1)
+    whole = float(round(times)) if times >= 1 else 1 / round(1 / times)
+    rounded = max(1.0, 1 / whole) + (0.5 if photo.scale < 1 else 0.0)
     sides = zip(size, (photo.width, photo.height), strict=True)
-    rounded = max(1, 1 / whole) + (0.5 if photo.scale < 1 else 0)
-    near = all(abs(side * photo.scale / whole - own) < rounded for side, own in sides)
-    return whole if near else None
+    return all(abs(side * photo.scale / whole - own) < rounded for side, own in sides)
 
 
 def _called(photo: Photo) -> str:
