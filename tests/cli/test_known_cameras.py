@@ -93,5 +93,6 @@ def test_the_size_line_names_the_cameras():
     summary = {
         "metrics": {"reprojection_percent": 1.0, "shape_sigma_mm": 1.0},
         "scale": {"how": "cameras", "relative_sigma": 0.005},
+        "advice": None,
     }
     assert describe(summary)[1] == "size of the head: by the cameras, good to 1 % (95 %)"

@@ -16,7 +16,7 @@ from rigface.evidence.photo import Photo
 from rigface.fit.first_camera import first_camera
 from rigface.fit.iris import gaze, head_size
 from rigface.fit.parts import assemble_head
-from rigface.fit.photo import PhotoConfig, fit_photos, identity_model
+from rigface.fit.photo import PhotoConfig, PhotoSettings, fit_photos, identity_model
 from rigface.fit.photo_result import PhotoResult
 from rigface.geometry.similarity import align_points
 from rigface.models.linear import LinearModel

@@ -46,6 +46,6 @@ class RadialTable:
         return RadialTable(self.centre * factor, self.radius * factor, self.values)
 
 
-def farthest_corner(centre: Float[np.ndarray, "2"], size: Sequence[float]) -> float:
+def farthest_corner(centre: Float[np.ndarray, "2"], size: Sequence[int] | Sequence[float]) -> float:
     """Distance from `centre` to the farthest corner of a picture of width and height `size`."""
     return float(np.hypot(*np.maximum(centre, np.asarray(size) - centre)))
