@@ -8,6 +8,7 @@ from xml.sax.saxutils import quoteattr
 
 import numpy as np
 import torch
+from numpy.typing import ArrayLike
 
 from rigface.cameras import Camera, orbiting
 from rigface.geometry.rotations import quaternion_from_rotation
@@ -36,7 +37,7 @@ def assert_same(a: Mapping[str, Camera], b: Mapping[str, Camera], tolerance: flo
             )
 
 
-def numbers(*values: object) -> str:
+def numbers(*values: ArrayLike) -> str:
     return " ".join(repr(float(v)) for part in values for v in np.ravel(part))
 
 
