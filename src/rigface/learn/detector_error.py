@@ -32,11 +32,10 @@ import torch
 from jaxtyping import Bool, Float
 from torch import Tensor
 
+from rigface.fit.views import CENTRE
 from rigface.geometry.rotations import skew
 from rigface.learn.detector_views import DetectedView
 
-CENTRE = (0.0, -0.04, 0.0)
-"""Metres, model space: the nuisance rotation turns about it."""
 TURN, SHIFT, ZOOM = 0.1, 0.01, 0.1
 """Units of the nuisances: radians, metres, and relative focal length."""
 POSE_COUNT = 7

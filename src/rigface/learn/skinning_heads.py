@@ -11,7 +11,7 @@ from rigface.errors import InputError
 from rigface.geometry.similarity import align_points
 from rigface.io.scan import READERS, load_scan
 from rigface.learn.ict_heads import CarriedIct, carry_ict, truncated_normal
-from rigface.learn.population import mirrored, symmetric, vertex_weights
+from rigface.learn.population import symmetric, vertex_weights
 from rigface.rig.template import Template
 
 HEADS = 94
@@ -151,10 +151,3 @@ def mixed_heads(
     mean = heads.mean(axis=0)
     shares = rng.normal(size=(count, len(heads))) / np.sqrt(len(heads))
     return mean + np.tensordot(shares, heads - mean, axes=1)
-
-
-def with_mirror_images(
-    heads: Float[np.ndarray, "heads verts 3"], template: Template
-) -> Float[np.ndarray, "twice verts 3"]:
-    """The heads and their mirror images."""
-    return np.concatenate([heads, mirrored(heads, template)])

@@ -45,7 +45,7 @@ class ReusedFactor:
     ) -> Float[np.ndarray, "rows columns"] | None:
         """Preconditioned conjugate gradients, every column by itself; None if too slow."""
         assert self._factor is not None
-        rows = matrix.T.tocsr() if False else matrix.tocsr()
+        rows = matrix.tocsr()
         solution, residual = np.zeros_like(right), right.copy()
         goal = self.tolerance * np.linalg.norm(right, axis=0)
         direction, before = np.zeros_like(right), np.ones(right.shape[1])
