@@ -63,6 +63,7 @@ class JnrModel:
     faces: Int[Tensor, "faces 3"]
     rest: Float[Tensor, "verts 3"]
     bind: Float[Tensor, "joints 3"]
+    lever: Float[Tensor, "joints 3"]
     spread: Float[Tensor, "entries variables"]
     """(joints * 9, variables) from variables to the nine numbers of each joint."""
     influences: Int[Tensor, "verts influences"]
@@ -85,6 +86,7 @@ class JnrModel:
         motions: tuple[Motion, ...],
         decoder: SkinningDecoder | None = None,
         shapes: Float[np.ndarray, "expressions verts 3"] | None = None,
+        lever: Float[np.ndarray, "joints 3"] | None = None,
     ) -> "JnrModel":
         """From plain arrays (metres, template frame)."""
         joints, slots = weights.slots()
@@ -97,6 +99,7 @@ class JnrModel:
             torch.as_tensor(np.ascontiguousarray(faces), dtype=torch.long),
             torch.as_tensor(np.ascontiguousarray(rest), dtype=kind),
             torch.as_tensor(np.ascontiguousarray(bind), dtype=kind),
+            torch.as_tensor(np.zeros_like(bind) if lever is None else lever, dtype=kind),
             torch.as_tensor(motion_matrix(motions), dtype=kind),
             torch.from_numpy(joints),
             torch.from_numpy(slots),
@@ -161,35 +164,49 @@ class JnrModel:
     def transforms(self, x: Float[Tensor, "*batch params"]) -> Float[Tensor, "*batch joints 3 4"]:
         """T_j = M_j B_j^-1, top three rows."""
         world = self.world_from_joint(x)
-        shift = world[..., :3, 3] - (world[..., :3, :3] @ self.bind[..., None])[..., 0]
+        anchor = (self.bind - self.lever)[..., None]
+        shift = world[..., :3, 3] - (world[..., :3, :3] @ anchor)[..., 0]
         return torch.cat([world[..., :3, :3], shift[..., None]], dim=-1)
-
-    def free_weights(self, x: Float[Tensor, "*batch params"]) -> Float[Tensor, "*batch free"]:
-        """Linear weights plus the decoder's residual, clipped at zero."""
-        if self.decoder is None:
-            return self.free.expand(*x.shape[:-1], -1)
-        return self.clipped(self.decoder(self._code(x)))
-
-    def clipped(self, residuals: Float[Tensor, "*batch free"]) -> Float[Tensor, "*batch free"]:
-        """Linear weights plus residuals, at least a thousandth of what they were.
-
-        So a vertex of which every weight is clipped follows its linear weights.
-        """
-        return (self.free + residuals).clamp_min(0.0) + _LEAST_SHARE * self.free
 
     def weights(
         self, x: Float[Tensor, "*batch params"]
     ) -> Float[Tensor, "*batch verts influences"]:
         """w of every influence; rows sum to one."""
-        return self.gathered(self.free_weights(x))
+        linear = self.gathered(self.free)
+        if self.decoder is None:
+            return linear.expand(*x.shape[:-1], *linear.shape[-2:])
+        return self.with_residuals(self.decoder(self._code(x)))
+
+    def with_residuals(
+        self, residuals: Float[Tensor, "*batch free"]
+    ) -> Float[Tensor, "*batch verts influences"]:
+        """Linear weights plus residuals, clipped at zero; rows sum to one.
+
+        What the residuals of a vertex sum to is taken from its weights in proportion, so that
+        weights are linear in the residuals until one is clipped.
+        """
+        return self._normalised(*self._unclipped(residuals))
+
+    def _unclipped(self, residuals: Tensor) -> tuple[Tensor, Tensor]:
+        """Weights that may be negative, and the linear ones."""
+        linear, added = self.gathered(self.free), self._at_slots(residuals)
+        return linear + added - linear * added.sum(-1, keepdim=True), linear
+
+    def _normalised(self, weights: Tensor, linear: Tensor) -> Tensor:
+        """A thousandth of the linear weights remains: a vertex never loses all."""
+        raw = weights.clamp_min(0.0) + _LEAST_SHARE * linear
+        return raw / raw.sum(-1, keepdim=True)
 
     def gathered(
         self, free: Float[Tensor, "*batch free"]
     ) -> Float[Tensor, "*batch verts influences"]:
         """Free weights at their influences, rows scaled to one."""
-        padded = torch.cat([free, torch.zeros_like(free[..., :1])], dim=-1)
-        raw = padded[..., self.slots]
+        raw = self._at_slots(free)
         return raw / raw.sum(-1, keepdim=True).clamp_min(_LEAST_SUM)
+
+    def _at_slots(self, free: Tensor) -> Tensor:
+        """Numbers of the free weights at every influence, zero where there is none."""
+        return torch.cat([free, torch.zeros_like(free[..., :1])], dim=-1)[..., self.slots]
 
     def moved(
         self, x: Float[Tensor, "*batch params"]
@@ -221,12 +238,11 @@ class JnrModel:
     ) -> tuple[Float[Tensor, "*batch verts 3"], Float[Tensor, "*batch params verts 3"]]:
         """Vertices and what a unit of each parameter adds to them."""
         with torch.no_grad():
-            moved, free = self.moved(x), self.free_weights(x)
-            weights = self.gathered(free)
+            moved, weights = self.moved(x), self.weights(x)
             vertices = (weights[..., None] * moved).sum(-2)
             parts = [self._joint_columns(x, weights, moved)]
             if self.decoder is not None:
-                parts.append(self._code_columns(x, free, moved - vertices[..., None, :]))
+                parts.append(self._code_columns(x, moved - vertices[..., None, :]))
             if len(self.shapes):
                 parts.append(self._shape_columns(x, weights))
             return vertices, torch.cat(parts, dim=-3)
@@ -255,17 +271,17 @@ class JnrModel:
         return out.index_add_(-3, column, parts)
 
     def _code_columns(
-        self, x: Tensor, free: Tensor, lever: Tensor
+        self, x: Tensor, lever: Tensor
     ) -> Float[Tensor, "*batch codes verts 3"]:
-        """dv = sum_i dw_i (T_i v - v') / sum w: renormalising keeps the rows' sum."""
+        """dv = sum_i du_i (T_i v - v') / sum u over unclipped u_i = w_i + r_i - w_i sum_j r_j."""
         assert self.decoder is not None
-        moves = free > _LEAST_SHARE * self.free
-        slope = self.decoder.jacobian(self._code(x)) * moves[..., None, :]
-        padded = torch.cat([free, torch.zeros_like(free[..., :1])], dim=-1)
-        pull = lever / padded[..., self.slots].sum(-1).clamp_min(_LEAST_SUM)[..., None, None]
-        slope = torch.cat([slope, torch.zeros_like(slope[..., :1])], dim=-1)
-        gathered = slope[..., self.slots].transpose(-3, -2)
-        return (gathered @ pull).transpose(-3, -2)
+        code = self._code(x)
+        loose, linear = self._unclipped(self.decoder(code))
+        total = (loose.clamp_min(0.0) + _LEAST_SHARE * linear).sum(-1)
+        pull = lever * (loose > 0)[..., None] / total[..., None, None]
+        pull = pull - (linear[..., None] * pull).sum(-2, keepdim=True)
+        slope = self._at_slots(self.decoder.jacobian(code)).transpose(-3, -2)
+        return (slope @ pull).transpose(-3, -2)
 
     def _shape_columns(
         self, x: Tensor, weights: Tensor
