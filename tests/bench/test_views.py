@@ -8,12 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from rigface.bench.command import CommandTime
 from rigface.bench.photo_data import PhotoHead
 from rigface.bench.photo_paint import PaintedHead
 from rigface.bench.photo_pictures import SIZE
 from rigface.bench.views import failures, run_cases
 from rigface.bench.views_cases import QUICK, VIEWS, Case, Kept, Outcome, Scope, cases, some
-from rigface.bench.views_command import ViewsCommandTime
 from rigface.bench.views_detect import packed, seen_once, unpacked
 from rigface.bench.views_fits import (
     ABLATIONS,
@@ -373,9 +373,9 @@ def test_only_photos_where_both_have_a_face_are_compared():
 
 
 def test_the_command_has_its_limits():
-    assert all(row.ok for row in command_rows(ViewsCommandTime(59.0, 3.9)))
-    assert not any(row.ok for row in command_rows(ViewsCommandTime(61.0, 4.1)))
-    assert not any(row.ok for row in command_rows(ViewsCommandTime()))
+    assert all(row.ok for row in command_rows(CommandTime(59.0, 3.9)))
+    assert not any(row.ok for row in command_rows(CommandTime(61.0, 4.1)))
+    assert not any(row.ok for row in command_rows(CommandTime()))
 
 
 def test_a_recipe_reaches_the_fit(monkeypatch, rng):
