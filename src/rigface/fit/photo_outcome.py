@@ -14,7 +14,7 @@ from rigface.fit.models import FitModels, build_models
 from rigface.fit.parts import Head, assemble_head
 from rigface.fit.photo_fit import PhotoFit
 from rigface.fit.photo_gate import judge_photos
-from rigface.fit.photo_result import PhotoResult, PhotoView
+from rigface.fit.photo_result import FocalHow, PhotoResult, PhotoView
 from rigface.fit.registration import Registration
 from rigface.fit.result import FittedRig
 from rigface.fit.rig_pose import fitted_rig
@@ -41,7 +41,6 @@ def photo_outcome(
     head, rig = _head(fit.template, registration, models, size.scale)
     views = tuple(_view(fit, x, view, head, size) for view in range(len(fit.photos)))
     verdict = judge_photos(views, None if fit.views.shared else values["expression"].numpy())
-    told = [photo.focal_px is not None for photo in fit.photos]
     return PhotoResult(
         template=fit.template,
         model=registration.model,
@@ -53,7 +52,7 @@ def photo_outcome(
         views=views,
         size=size,
         sigma=size.scale * _vertex_sigma(fit, x),
-        focal_how="from the file" if all(told) else "estimated",
+        focal_how=_focal_how(fit),
         ok=verdict.reason is None,
         reason=verdict.reason,
         warnings=(*fit.chosen.warnings, *verdict.warnings),
@@ -138,6 +137,13 @@ def _eyeballs(
     balls = [(head.moved[f"eyeball.{side}"], template.eyeballs[side]) for side in "RL"]
     centres = np.array([moved.apply(ball.centre) for moved, ball in balls])
     return centres, np.array([moved.scale * ball.radius for moved, ball in balls])
+
+
+def _focal_how(fit: PhotoFit) -> FocalHow:
+    if isinstance(fit.views, KnownViews):
+        return "cameras"
+    told = all(photo.focal_px is not None for photo in fit.photos)
+    return "from the file" if told else "estimated"
 
 
 def _vertex_sigma(fit: PhotoFit, x: Float[Tensor, " params"]) -> Float[np.ndarray, " skin"]:
