@@ -49,7 +49,6 @@ from rigface.bench.views_run import RUN, Runner, stranger
 from rigface.errors import InputError, UsageError
 from rigface.evidence.face import FaceMasks, FaceObservation, FaceQuality
 from rigface.evidence.photo import Photo
-from rigface.geometry.similarity import Similarity
 from rigface.rig.template_io import load_template
 
 HEAD = HEADS[0]
@@ -66,13 +65,6 @@ class Cardboard:
     warnings: Sequence[str] = ()
     seconds: dict[str, float] = field(default_factory=dict)
     template = load_template()
-
-
-@dataclass(frozen=True)
-class Placed(Cardboard):
-    """With its place in the world of the known cameras."""
-
-    world_from_model: Similarity = field(default_factory=Similarity.identity)
 
 
 @dataclass
@@ -277,9 +269,9 @@ def test_a_photo_without_a_face_is_the_recipes_business(runner):
 
 
 def test_known_cameras_are_scored_without_scale(runner, head):
-    world, case = world_from_model(HEAD, 0), Case(HEAD, 0, 2, recipe=CALIBRATED)
+    case = Case(HEAD, 0, 2, recipe=CALIBRATED)
     for size, low, high in ((1.0, 0.0, 0.01), (1.05, 0.5, 5.0)):
-        there = Placed(head.template, world_from_model=replace(world, scale=size))
+        there = Cardboard(size * head.template)
 
         def fit(photos, faces, recipe, cameras, there=there):
             assert len(cameras) == len(photos)
@@ -400,8 +392,5 @@ def test_a_recipe_reaches_the_fit(monkeypatch, rng):
     assert asked["config"].settings.identity == 0
     fit_views(photos, None, CALIBRATED, [ViewShot(HEAD, 0, 0).camera])
     assert len(asked["cameras"]) == 1
-    with pytest.raises(UsageError, match="no nonsense"):
-        fit_views(photos, None, Recipe("no nonsense", off="nonsense"), None)
-    monkeypatch.setattr(recipe_module, "fit_photos", lambda photos, observations, config: None)
-    with pytest.raises(UsageError, match="known cameras"):
-        fit_views(photos, None, CALIBRATED, [ViewShot(HEAD, 0, 0).camera])
+    fit_views(photos, None, PAPER, None)
+    assert asked["config"] == replace(plain, recipe="paper")
