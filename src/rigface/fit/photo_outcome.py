@@ -15,7 +15,7 @@ from rigface.fit.parts import Head, assemble_head
 from rigface.fit.photo_fit import PhotoFit
 from rigface.fit.photo_gate import judge_photos
 from rigface.fit.photo_result import FocalHow, PhotoResult, PhotoView
-from rigface.fit.registration import Registration
+from rigface.fit.registration_result import Registration
 from rigface.fit.result import FittedRig
 from rigface.fit.rig_pose import fitted_rig
 from rigface.models.identity import AsmIdentity
