@@ -233,6 +233,7 @@ def test_known_cameras_tell_the_size() -> None:
     result = fit_photos(photos, faces, config, cameras=known)
     alone = fit_photos(photos[:1], faces[:1], config, cameras=known[:1])
     assert alone.size.how != "cameras", "one camera tells no distance"
+    assert alone.focal_how == "cameras", "but its lens"
     assert result.size.how == "cameras"
     assert result.size.from_iris is None
     face = np.flatnonzero(load_template().regions["face"])

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from rigface.cli.checks import check_rig_detail
 from rigface.cli.messages import conclude
 from rigface.cli.process import importing
 from rigface.cli.scan import Formats
@@ -68,8 +69,7 @@ class PhotoCommand:
         from rigface.io import check_writable
         from rigface.io.image import read_photo
 
-        if self.rig == "asm" and self.lod:
-            raise UsageError("--rig asm is exact on the template mesh only; use it with --lod 0")
+        check_rig_detail(self.rig, self.lod)
         if len(self.images) > 1 and (self.landmarks or self.all or self.face is not None):
             raise UsageError("--landmarks, --face and --all are for a single photo")
         if self.cameras is not None and (self.all or self.face is not None):

@@ -140,8 +140,7 @@ def photo_numbers(
             "interval_95": [low / result.size.scale, high / result.size.scale],
         },
         "focal": {
-            # Cameras that tell the size of the head are known as a whole.
-            "how": "cameras" if result.size.how == "cameras" else result.focal_how,
+            "how": result.focal_how,
             "px": [float(camera.focal[0]) for camera in result.cameras],
         },
         "views": [
