@@ -16,7 +16,7 @@ from rigface.geometry.mesh import unique_edges
 from rigface.learn.head_fit import HeadFit, fit_heads, vertex_errors
 from rigface.learn.support import Say, SupportConfig, choose_support
 from rigface.learn.weight_fit import joint_grams, simplex_least_squares
-from rigface.models.jnr import JnrModel
+from rigface.models.jnr import JnrModel, held_by
 from rigface.rig.jnr_weights import SymmetricWeights
 
 
@@ -96,12 +96,16 @@ def learn_linear(
 
 
 def with_weights(
-    model: JnrModel, weights: SymmetricWeights, rest: Float[np.ndarray, "verts 3"] | None = None
+    model: JnrModel,
+    weights: SymmetricWeights,
+    rest: Float[np.ndarray, "verts 3"] | None = None,
+    lever: Float[np.ndarray, "joints 3"] | None = None,
 ) -> JnrModel:
-    """The model with other linear weights, and perhaps another rest shape."""
+    """The model with other linear weights and levers, and perhaps another rest shape."""
     joints, slots = weights.slots()
     return replace(
         model,
+        arms=torch.from_numpy(held_by(weights, lever)).to(model.rest),
         influences=torch.from_numpy(joints),
         slots=torch.from_numpy(slots),
         free=torch.from_numpy(weights.value).to(model.rest),

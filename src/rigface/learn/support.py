@@ -47,8 +47,9 @@ class SupportConfig:
 
 
 def weight_budget(verts: int) -> int:
-    """Free weights that leave a linear model at 25K floats; a multiple of the decoder's groups."""
-    return (LINEAR_FLOATS - 3 * verts) // 10 * 10
+    """Free weights that leave a linear model, with its levers, at 25K floats; a multiple of the
+    decoder's groups."""
+    return (LINEAR_FLOATS - 3 * verts - 3 * len(JNR_NAMES)) // 10 * 10
 
 
 def nearness(

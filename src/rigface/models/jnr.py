@@ -3,6 +3,11 @@
 M_j = M_p B_p^-1 B_j M(tau_j) and T_j = M_j B_j^-1, so that zero parameters give the rest shape
 exactly; Eq. 1 as printed, with a global B, does not. Weights are fixed, or the learned linear ones
 plus what a small decoder makes of a code Z (section 3.2), clipped at zero and renormalised.
+
+A weight moves its vertex only if its joint holds the vertex elsewhere than the others do. At rest
+they would all hold it in one place, so a joint may have a lever o_j: it holds every vertex by
+v + o_j - sum_i w_i o_i. The linear weights cancel the levers, other weights use them. It is plain
+skinning still: of the mesh v - sum_i w_i o_i, with binds B_j^-1 shifted by o_j.
 """
 
 from dataclasses import dataclass, replace
@@ -25,7 +30,7 @@ from rigface.rig.kinematics import affine, subtree_matrix, world_from_local
 CODE = "code"
 _SIGMA = {"rotation": 0.1, "translation": 0.004, "log_scale": 0.1}
 _MAX_STEP = {"rotation": 0.3, "translation": 0.01, "log_scale": 0.3}
-_CODE_LIMIT = 4.0
+_CODE_LIMIT = 6.0
 _LEAST_SHARE = 1e-3
 _LEAST_SUM = 1e-9
 
@@ -54,6 +59,18 @@ def jnr_table(motions: tuple[Motion, ...], codes: int = 0, expressions: int = 0)
     return ParameterTable(parameters)
 
 
+def held_by(
+    weights: SymmetricWeights, lever: Float[np.ndarray, "joints 3"] | None
+) -> Float[np.ndarray, "verts influences 3"]:
+    """The arms of `JnrModel`: levers of the influences less their mean by the linear weights."""
+    joints, slots = weights.slots()
+    if lever is None:
+        return np.zeros((*joints.shape, 3))
+    share = np.append(weights.value, 0.0)[slots][..., None]
+    mean = (share * lever[joints]).sum(axis=1, keepdims=True) / share.sum(axis=1, keepdims=True)
+    return lever[joints] - mean
+
+
 @dataclass(frozen=True)
 class JnrModel:
     """The skin of a template driven by the JNR rig."""
@@ -63,7 +80,9 @@ class JnrModel:
     faces: Int[Tensor, "faces 3"]
     rest: Float[Tensor, "verts 3"]
     bind: Float[Tensor, "joints 3"]
-    lever: Float[Tensor, "joints 3"]
+    arms: Float[Tensor, "verts influences 3"]
+    """Where each influence holds its vertex at rest, from the vertex (metres): its joint's lever
+    less the mean of the vertex's levers, so that the linear weights cancel them."""
     spread: Float[Tensor, "entries variables"]
     """(joints * 9, variables) from variables to the nine numbers of each joint."""
     influences: Int[Tensor, "verts influences"]
@@ -88,7 +107,7 @@ class JnrModel:
         shapes: Float[np.ndarray, "expressions verts 3"] | None = None,
         lever: Float[np.ndarray, "joints 3"] | None = None,
     ) -> "JnrModel":
-        """From plain arrays (metres, template frame)."""
+        """From plain arrays (metres, template frame); no `lever` means none."""
         joints, slots = weights.slots()
         kind = torch.float64
         offsets = np.zeros((0, len(rest), 3)) if shapes is None else shapes
@@ -99,7 +118,7 @@ class JnrModel:
             torch.as_tensor(np.ascontiguousarray(faces), dtype=torch.long),
             torch.as_tensor(np.ascontiguousarray(rest), dtype=kind),
             torch.as_tensor(np.ascontiguousarray(bind), dtype=kind),
-            torch.as_tensor(np.zeros_like(bind) if lever is None else lever, dtype=kind),
+            torch.as_tensor(held_by(weights, lever), dtype=kind),
             torch.as_tensor(motion_matrix(motions), dtype=kind),
             torch.from_numpy(joints),
             torch.from_numpy(slots),
@@ -142,6 +161,7 @@ class JnrModel:
             rest=self.rest[verts],
             influences=self.influences[verts],
             slots=self.slots[verts],
+            arms=self.arms[verts],
             shapes=self.shapes[:, verts],
         )
 
@@ -164,8 +184,7 @@ class JnrModel:
     def transforms(self, x: Float[Tensor, "*batch params"]) -> Float[Tensor, "*batch joints 3 4"]:
         """T_j = M_j B_j^-1, top three rows."""
         world = self.world_from_joint(x)
-        anchor = (self.bind - self.lever)[..., None]
-        shift = world[..., :3, 3] - (world[..., :3, :3] @ anchor)[..., 0]
+        shift = world[..., :3, 3] - (world[..., :3, :3] @ self.bind[..., None])[..., 0]
         return torch.cat([world[..., :3, :3], shift[..., None]], dim=-1)
 
     def weights(
@@ -213,8 +232,8 @@ class JnrModel:
     ) -> Float[Tensor, "*batch verts influences 3"]:
         """T_j v for every influence: where each joint alone would take the vertex."""
         rows = self.transforms(x)[..., self.influences, :, :]
-        rest = self.expressive_rest(x)[..., None, :, None]
-        return (rows[..., :3] @ rest)[..., 0] + rows[..., 3]
+        held = self.expressive_rest(x)[..., None, :] + self.arms
+        return (rows[..., :3] @ held[..., None])[..., 0] + rows[..., 3]
 
     def expressive_rest(
         self, x: Float[Tensor, "*batch params"]
@@ -227,7 +246,15 @@ class JnrModel:
 
     def vertices(self, x: Float[Tensor, "*batch params"]) -> Float[Tensor, "*batch verts 3"]:
         """Posed skin in model space (metres); Eq. 2."""
-        return (self.weights(x)[..., None] * self.moved(x)).sum(-2)
+        return self.posed(x, self.weights(x))
+
+    def posed(
+        self,
+        x: Float[Tensor, "*batch params"],
+        weights: Float[Tensor, "*batch verts influences"],
+    ) -> Float[Tensor, "*batch verts 3"]:
+        """The skin with these weights instead of the model's."""
+        return (weights[..., None] * self.moved(x)).sum(-2)
 
     def linearize(self, x: Float[Tensor, " params"]) -> LinearJacobian:
         """Vertices and the analytic derivative, dense: JNR has few variables."""

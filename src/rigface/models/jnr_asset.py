@@ -15,6 +15,7 @@ from safetensors.numpy import load
 from rigface.errors import InputError
 from rigface.io.learned_file import LearnedKind, read_learned, write_learned
 from rigface.models.jnr import JnrModel
+from rigface.models.level_decoder import LevelDecoder
 from rigface.models.skinning_decoder import SkinningDecoder
 from rigface.rig.jnr_variables import asymmetric_motions, symmetric_motions
 from rigface.rig.jnr_weights import SymmetricWeights
@@ -47,13 +48,15 @@ class Skinning:
 
     rest: Float[np.ndarray, "verts 3"]
     weights: SymmetricWeights
-    decoder: SkinningDecoder | None
+    decoder: SkinningDecoder | LevelDecoder | None
+    lever: Float[np.ndarray, "joints 3"] | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def linear_floats(self) -> int:
-        """Rest vertices and free weights: the paper's convention."""
-        return 3 * len(self.rest) + len(self.weights)
+        """Rest vertices and free weights, the paper's convention; our levers count as well."""
+        levers = 0 if self.lever is None else self.lever.size
+        return 3 * len(self.rest) + len(self.weights) + levers
 
     @property
     def floats(self) -> int:
