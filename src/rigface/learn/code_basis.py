@@ -70,7 +70,9 @@ def learn_code_basis(
     start = model.table.zeros(len(heads)).to(heads)
     x = fit_heads(model.at(few), heads[:, few], start, fit, free)
     lack = 1e3 * (heads - model.vertices(x)).flatten(1)
-    say(f"{len(heads)} heads by joints: {float(lack.unflatten(1, (-1, 3)).norm(dim=-1).mean()):.3f} mm")
+    say(
+        f"{len(heads)} heads by joints: {float(lack.unflatten(1, (-1, 3)).norm(dim=-1).mean()):.3f} mm"
+    )
     values, vectors = torch.linalg.eigh(lack @ lack.T)
     del values
     code = vectors.flip(-1)[:, : config.codes] * len(heads) ** 0.5
@@ -143,7 +145,9 @@ def sets_in_span(
     drawn = spread * shares @ code / len(code) ** 0.5
     every = torch.cat([code, drawn])
     rows = field.residuals(basis.fields)
-    directions = torch.linalg.svd(code @ rows, full_matrices=False)[2][: min(rows.shape[0], len(code))]
+    directions = torch.linalg.svd(code @ rows, full_matrices=False)[2][
+        : min(rows.shape[0], len(code))
+    ]
     coefficients = every @ (rows @ directions.T)
     head = torch.cat([torch.arange(len(code)), torch.full((len(drawn),), -1)])
     return WeightSets(directions, coefficients, head, 1.0)

@@ -38,9 +38,7 @@ def level_decoder(
         left_over = left_over - field.to(torch.float64).field(index, numbers)
         assert level.numbers.shape[1] == width
     gain = torch.cat([lv.size.square() / (lv.numbers.shape[1] + codes) for lv in levels])
-    cost = torch.cat(
-        [torch.full((len(lv.size),), lv.numbers.shape[1] + codes) for lv in levels]
-    )
+    cost = torch.cat([torch.full((len(lv.size),), lv.numbers.shape[1] + codes) for lv in levels])
     owner = torch.cat([torch.full((len(lv.size),), i) for i, lv in enumerate(levels)])
     order = gain.argsort(descending=True)
     bought = order[cost[order].cumsum(0) <= floats]

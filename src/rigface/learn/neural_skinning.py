@@ -18,6 +18,7 @@ from rigface.learn.head_fit import USUAL, HeadFit, fit_heads
 from rigface.learn.linear_skinning import symmetric_variables
 from rigface.learn.skinning_networks import (
     TrainableDecoder,
+    TrainableLevels,
     critic,
     encoder,
     scaled_coefficients,
@@ -26,7 +27,9 @@ from rigface.learn.stepper import ALONE, Phase, Ranks, Stepper
 from rigface.learn.support import Say
 from rigface.learn.weight_sets import WeightSets
 from rigface.models.jnr import JnrModel
+from rigface.models.level_decoder import LevelDecoder
 from rigface.models.skinning_decoder import SkinningDecoder, decoder_layers
+from rigface.models.weight_field import WeightField
 
 
 @dataclass(frozen=True)
@@ -56,17 +59,33 @@ class NeuralConfig:
     seed: int = 0
 
 
+@dataclass(frozen=True)
+class LevelStart:
+    """A level decoder that already says what a code can, and the codes of the heads."""
+
+    decoder: LevelDecoder
+    field: WeightField
+    code: Float[Tensor, "heads codes"]
+
+    def trainable(self, device: str) -> TrainableLevels:
+        """Its matrices as parameters."""
+        return TrainableLevels(self.decoder.to(device), self.field.to(device))
+
+
 class _Networks(nn.Module):
     """Everything that is trained, in one state."""
 
-    def __init__(self, decoder: SkinningDecoder, rank: int, heads: int, variables: int):
+    def __init__(
+        self, decoder: TrainableDecoder | TrainableLevels, rank: int, heads: int, variables: int
+    ):
         super().__init__()
-        self.decoder = TrainableDecoder(decoder)
+        self.decoder = decoder
         self.encoder = encoder(rank, decoder.codes)
         self.critic = critic(min(50, rank))
         self.joints = nn.Parameter(torch.zeros(heads, variables))
         """Variables over their sigmas."""
         self.code = nn.Parameter(torch.zeros(heads, decoder.codes))
+        self.register_buffer("known", torch.zeros(()))
         self.register_buffer("whitened", torch.zeros(()))
         self.register_buffer("fitted", torch.zeros(()))
 
@@ -81,20 +100,26 @@ def train_neural(
     ranks: Ranks = ALONE,
     say: Say = lambda text: None,
     stop_after: int | None = None,
-) -> tuple[SkinningDecoder, float] | None:
+    start: LevelStart | None = None,
+) -> tuple[SkinningDecoder | LevelDecoder, float] | None:
     """The decoder of `model` (linear weights, half of symmetric heads), and CPU seconds.
 
+    With a `start` a level decoder continues from there; without one the paper's decoder begins at
+    random numbers.
     None if stopped early. A checkpoint in `folder` is resumed; log.jsonl there gets the curves.
     The first sets belong to the heads in order. Raises InputError for a damaged checkpoint or one
     of another recipe.
     """
     torch.manual_seed(config.seed)
     free = len(model.free)
-    start = SkinningDecoder.random(
-        decoder_layers(free, config.codes), free, torch.Generator().manual_seed(config.seed)
-    )
-    networks = _Networks(start, sets.basis.shape[0], len(heads), model.variables)
+    decoder = _grouped(free, config) if start is None else start.trainable(ranks.device)
+    networks = _Networks(decoder, sets.basis.shape[0], len(heads), model.variables)
     networks = networks.to(ranks.device)
+    if start is not None:
+        with torch.no_grad():
+            networks.code.copy_(start.code)
+            networks.known.fill_(1.0)
+            networks.whitened.fill_(1.0)
     training = _Training(
         networks,
         model.to(ranks.device),
@@ -109,6 +134,12 @@ def train_neural(
     if not stepper.run(training.phases(), say):
         return None
     return networks.decoder.frozen().to("cpu"), stepper.seconds
+
+
+def _grouped(free: int, config: NeuralConfig) -> TrainableDecoder:
+    generator = torch.Generator().manual_seed(config.seed)
+    layers = decoder_layers(free, config.codes)
+    return TrainableDecoder(SkinningDecoder.random(layers, free, generator))
 
 
 class _Training:
@@ -134,6 +165,8 @@ class _Training:
         """Root mean square of a weight residual: what weights are measured in."""
         self.sigma = model.table.column("sigma").to(x)[: model.variables]
         self.open = symmetric_variables(model)[: model.variables].to(x)
+        self.known = bool(networks.known)
+        """The decoder came with codes: first the encoder alone learns to invert it."""
 
     def phases(self) -> list[Phase]:
         """Autoencoder, adversarial fine-tuning, vertices."""
@@ -142,7 +175,9 @@ class _Training:
     def _weights_phase(self, noise: bool) -> Phase:
         """Eq. 8 and 9; with `noise` on random codes, the decoder alone."""
         c, net = self.config, self.net
-        trained = [*net.decoder.parameters()] + ([] if noise else [*net.encoder.parameters()])
+        trained = [*net.encoder.parameters()] if not noise else []
+        if noise or not self.known:
+            trained += [*net.decoder.parameters()]
         main = torch.optim.Adam(trained, lr=c.gan_rate if noise else c.autoencoder_rate)
         judge = torch.optim.RMSprop(net.critic.parameters(), lr=c.gan_rate)
 
@@ -195,7 +230,8 @@ class _Training:
             spread = code.T @ code / len(code)
             spread += 1e-6 * spread.diagonal().mean() * torch.eye(len(spread)).to(spread)
             factor = torch.linalg.cholesky(spread)
-            net.decoder.matrices[0].copy_(factor.T @ net.decoder.matrices[0])
+            assert isinstance(net.decoder, TrainableDecoder)
+            net.decoder.absorb(factor)
             last = net.encoder[-1]
             assert isinstance(last, nn.Linear)
             last.weight.copy_(torch.linalg.solve_triangular(factor, last.weight, upper=False))
@@ -222,9 +258,10 @@ class _Training:
             verts = torch.randperm(len(self.model.rest), generator=generator)[: c.vertex_sample]
             verts = verts.to(self.heads.device)
             residual = net.decoder(net.code[index])
-            person = replace(self.model.at(verts), free=self.model.clipped(residual))
+            part = self.model.at(verts)
             numbers = net.joints[index] * self.sigma * self.open
-            gap = 1e3 * (person.vertices(numbers) - self.heads[index][:, verts])
+            shown = part.posed(numbers, part.with_residuals(residual))
+            gap = 1e3 * (shown - self.heads[index][:, verts])
             error = (gap.square().sum(-1) + 1e-4).sqrt().mean()
             loss = error + c.sparsity * residual.abs().mean()
             loss = loss + c.code_prior * net.code[index].square().mean()
@@ -244,7 +281,8 @@ class _Training:
             return
         with torch.no_grad():
             net.joints.copy_(self.x[:, : self.model.variables] / self.sigma)
-            net.code.copy_(net.encoder(self.seen[: len(self.heads)]))
+            if not bool(net.known):
+                net.code.copy_(net.encoder(self.seen[: len(self.heads)]))
             net.fitted.fill_(1.0)
 
     def _descend(

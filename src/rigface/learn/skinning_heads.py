@@ -147,7 +147,35 @@ def _check_topology(counts: list[int], names: list[str], template: Template) -> 
 def mixed_heads(
     heads: Float[np.ndarray, "heads verts 3"], count: int, rng: np.random.Generator
 ) -> Float[np.ndarray, "count verts 3"]:
-    """New people from the second moment of the given ones: mean + sum c_h (head_h - mean)."""
-    mean = heads.mean(axis=0)
-    shares = rng.normal(size=(count, len(heads))) / np.sqrt(len(heads))
-    return mean + np.tensordot(shares, heads - mean, axes=1)
+    """New people: mean + sum of principal directions, as far as unseen heads go along them.
+
+    The spread of the given heads along their own last directions is far below that of others
+    (fewer heads than directions), so it is taken from each head in the directions of the rest.
+    """
+    rows = heads.reshape(len(heads), -1)
+    mean = rows.mean(axis=0)
+    left, sizes, directions = np.linalg.svd(rows - mean, full_matrices=False)
+    del left
+    spread = left_out_spread(rows)
+    keep = sizes[: len(spread)] > 1e-9 * sizes[0]
+    shares = rng.normal(size=(count, len(spread))) * spread * keep
+    return (mean + shares @ directions[: len(spread)]).reshape(count, *heads.shape[1:])
+
+
+def left_out_spread(rows: Float[np.ndarray, "heads numbers"]) -> Float[np.ndarray, " directions"]:
+    """Root mean square of each head along the principal directions of the others, in their order.
+
+    Through the Gram matrix: the directions of the others are combinations of their rows.
+    """
+    gram, count = rows @ rows.T, len(rows)
+    total = np.zeros(count - 2)
+    for out in range(count):
+        others = np.delete(np.arange(count), out)
+        centre = np.eye(count - 1) - 1 / (count - 1)
+        inner = centre @ gram[np.ix_(others, others)] @ centre
+        value, vector = np.linalg.eigh(inner)
+        value, vector = value[::-1][: count - 2], vector[:, ::-1][:, : count - 2]
+        # (head - mean of others) . direction, the direction being others^T centre vector / size
+        towards = gram[others, out] - gram[np.ix_(others, others)].mean(axis=1)
+        total += (vector.T @ (centre @ towards)) ** 2 / np.maximum(value, 1e-12 * value[0])
+    return np.sqrt(total / count)

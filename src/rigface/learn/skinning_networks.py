@@ -5,7 +5,9 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from rigface.models.level_decoder import LevelDecoder
 from rigface.models.skinning_decoder import SkinningDecoder
+from rigface.models.weight_field import WeightField
 
 
 def _stack(widths: tuple[int, ...]) -> nn.Sequential:
@@ -38,7 +40,7 @@ def critic(inputs: int = 50) -> nn.Sequential:
 
 
 class TrainableDecoder(nn.Module):
-    """The decoder's matrices as parameters."""
+    """The matrices of the paper's decoder as parameters."""
 
     def __init__(self, start: SkinningDecoder):
         super().__init__()
@@ -49,9 +51,49 @@ class TrainableDecoder(nn.Module):
         """Weight residuals."""
         return SkinningDecoder(tuple(self.matrices), self.free)(code)
 
+    @property
+    def codes(self) -> int:
+        """Length of Z."""
+        return self.matrices[0].shape[0]
+
+    def absorb(self, factor: Tensor) -> None:
+        """From now on the code is what `factor.T` brings to the old one."""
+        self.matrices[0].copy_(factor.T @ self.matrices[0])
+
     def frozen(self) -> SkinningDecoder:
         """A copy without gradients."""
         return SkinningDecoder(tuple(m.detach().clone() for m in self.matrices), self.free)
+
+
+class TrainableLevels(nn.Module):
+    """A level decoder's matrices as parameters, balanced so that one rate suits them all."""
+
+    def __init__(self, start: LevelDecoder, field: WeightField):
+        super().__init__()
+        self.gain = float(start.hidden.square().mean().sqrt())
+        self.field = field
+        self.hidden = nn.Parameter(start.hidden / self.gain)
+        self.levels = nn.ParameterList([nn.Parameter(m * self.gain) for m in start.levels])
+
+    def _compact(self) -> LevelDecoder:
+        levels = tuple(level / self.gain for level in self.levels)
+        return LevelDecoder(self.gain * self.hidden, levels)
+
+    @property
+    def codes(self) -> int:
+        """Length of Z."""
+        return self.hidden.shape[0]
+
+    def forward(self, code: Tensor) -> Tensor:
+        """Weight residuals."""
+        compact = self._compact()
+        return nn.functional.silu(code @ compact.hidden) @ compact.rows(self.field)
+
+    def frozen(self) -> LevelDecoder:
+        """A copy without gradients."""
+        compact = self._compact()
+        levels = tuple(level.detach().clone() for level in compact.levels)
+        return LevelDecoder(compact.hidden.detach().clone(), levels)
 
 
 def scaled_coefficients(coefficients: Tensor) -> Tensor:

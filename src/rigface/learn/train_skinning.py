@@ -13,15 +13,17 @@ from torch import Tensor
 
 from rigface.errors import InputError
 from rigface.io.atomic import atomic_file
-from rigface.learn.code_basis import CodeBasisConfig, learn_code_basis
+from rigface.learn.code_basis import CodeBasisConfig, learn_code_basis, sets_in_span
 from rigface.learn.head_fit import HeadFit, fit_heads, vertex_errors
+from rigface.learn.level_fit import level_decoder
+from rigface.learn.levers import LeverConfig, choose_levers, evened
 from rigface.learn.linear_skinning import (
     LinearConfig,
     half_of,
     learn_linear,
     symmetric_variables,
 )
-from rigface.learn.neural_skinning import NeuralConfig, fit_with_code, train_neural
+from rigface.learn.neural_skinning import LevelStart, NeuralConfig, fit_with_code, train_neural
 from rigface.learn.skinning_card import skinning_card
 from rigface.learn.skinning_heads import SkinningHeads, mixed_heads
 from rigface.learn.stepper import ALONE, LOG, Ranks
@@ -35,11 +37,13 @@ from rigface.learn.weight_sets import (
 from rigface.models.jnr import JnrModel
 from rigface.models.jnr_asset import (
     Skinning,
+    field_of,
     load_jnr,
     load_jnr_rig,
     read_skinning,
     write_skinning,
 )
+from rigface.models.weight_field import WeightField
 from rigface.progress import NullProgress, Progress
 from rigface.rig.jnr_weights import SymmetricWeights
 from rigface.rig.template import Template
@@ -53,12 +57,17 @@ class SkinningRecipe:
     """Everything that decides the file, beside the heads."""
 
     linear: LinearConfig = LinearConfig()
+    lever: LeverConfig | None = LeverConfig()
+    """None: joints without levers, as in the paper."""
     sets: WeightSetConfig = WeightSetConfig()
     code_basis: CodeBasisConfig | None = CodeBasisConfig()
-    """Weight sets in the span of one basis for everybody; none: each person's own, as the paper."""
+    """Weight sets in the span of one basis for everybody, and a decoder by levels; none: each
+    person's own weights and a decoder by groups, as the paper."""
+    floats: int = 226_000
+    """Of the whole file at most, where the decoder goes by levels."""
     neural: NeuralConfig = NeuralConfig()
-    mixed: int = 115
-    """People drawn from the second moment of the training heads, besides these."""
+    mixed: int = 315
+    """People drawn from the directions of the training heads, besides these."""
     seed: int = 0
 
 
@@ -87,10 +96,20 @@ def train_skinning(
     if stage == "neural":
         with watch.stage("weight sets"), one_thread():
             model = load_jnr(template, "jnr-linear", skinning=learned)
-            pool, x, sets = _sets(even, model, learned, folder, recipe, say)
+            made = _sets(even, model, learned, folder, recipe, say)
         with watch.stage("neural"), one_thread():
             half = model.at(half_of(learned.weights.mirror)).to(torch.float32)
-            trained = train_neural(half, pool, x, sets, folder, recipe.neural, ranks, say)
+            trained = train_neural(
+                half,
+                made.pool,
+                made.x,
+                made.sets,
+                folder,
+                recipe.neural,
+                ranks,
+                say,
+                start=made.start,
+            )
             assert trained is not None
         facts = {**learned.facts, "neural_cpu_s": round(trained[1])}
         learned = replace(learned, decoder=trained[0], facts=facts)
@@ -129,7 +148,7 @@ def held_out_errors(
     """Millimetres per vertex of each kind of weights, all on the learned rest shape."""
     targets = torch.from_numpy(heads).float()
     rig = load_jnr_rig(template)
-    initial = replace(learned, weights=rig.weights, decoder=None)
+    initial = replace(learned, weights=rig.weights, decoder=None, lever=None)
     out = {}
     for name, skinning in (("initial", initial), ("linear", learned)):
         model = load_jnr(template, "jnr-linear", asymmetric, skinning=skinning).to(torch.float32)
@@ -154,14 +173,27 @@ def _linear(
     rig = load_jnr_rig(template)
     model, began = load_jnr(template, "jnr"), time.process_time()
     found = learn_linear(heads.train, model, rig.weights, recipe.linear, say)
-    seconds = round(time.process_time() - began)
     weights = found.weights.reordered(spatial_order(found.weights, found.rest))
-    learned = Skinning(
-        found.rest, weights, None, {"train_mm": list(found.errors), "linear_cpu_s": seconds}
-    )
+    lever = None
+    if recipe.lever is not None:
+        weights = evened(weights, recipe.lever.even)
+        lever = choose_levers(weights, recipe.lever)
+    seconds = round(time.process_time() - began)
+    facts = {"train_mm": list(found.errors), "linear_cpu_s": seconds}
+    learned = Skinning(found.rest, weights, None, lever, facts)
     write_skinning(path, learned)
     # what is read back is in single precision: a resumed run must see the same
     return read_skinning(path, template)
+
+
+@dataclass(frozen=True)
+class _Sets:
+    """What the decoder is trained with: heads of the left half, their joints, weight sets."""
+
+    pool: Float[Tensor, "heads half 3"]
+    x: Float[Tensor, "heads params"]
+    sets: WeightSets
+    start: LevelStart | None
 
 
 def _sets(
@@ -171,10 +203,12 @@ def _sets(
     folder: Path,
     recipe: SkinningRecipe,
     say: Say,
-) -> tuple[Tensor, Tensor, WeightSets]:
-    """Heads of the left half, their joints, and the weight sets; made once per run folder."""
-    path = folder / "sets.pt"
-    half = half_of(learned.weights.mirror)
+) -> _Sets:
+    """Made once per run folder."""
+    path, mirror = folder / "sets.pt", learned.weights.mirror
+    half = half_of(mirror)
+    small = model.at(half).to(torch.float32)
+    field = None if recipe.code_basis is None else field_of(model, mirror).to(torch.float32)
     if path.is_file():
         try:
             kept = torch.load(path, weights_only=True)
@@ -182,28 +216,45 @@ def _sets(
             raise InputError(
                 f"{path} cannot be read; it may be truncated. Remove it to make the sets again."
             ) from error
-        return kept["pool"], kept["x"], WeightSets(**kept["sets"])
-    small = model.at(half).to(torch.float32)
+    else:
+        kept = _made(heads, small, half, field, recipe, say)
+        with atomic_file(path) as partial:
+            torch.save(kept, partial)
+    start = None
+    if field is not None:
+        decoder = level_decoder(kept["fields"], field, recipe.floats - learned.linear_floats)
+        start = LevelStart(decoder, field, kept["code"])
+    return _Sets(kept["pool"], kept["x"], WeightSets(**kept["sets"]), start)
+
+
+def _made(
+    heads: SkinningHeads,
+    small: JnrModel,
+    half: Tensor,
+    field: WeightField | None,
+    recipe: SkinningRecipe,
+    say: Say,
+) -> dict[str, Any]:
     rng = np.random.default_rng(recipe.seed)
     pool = np.concatenate([heads.train, mixed_heads(heads.train, recipe.mixed, rng)])
     targets = torch.from_numpy(pool)[:, half].float()
     free = symmetric_variables(small)
-    start = small.table.zeros(len(targets)).float()
-    # joints are few: every third vertex finds them as well as all
-    few = torch.arange(0, len(half), 3)
-    x = fit_heads(small.at(few), targets[:, few], start, HeadFit(recipe.linear.first_steps), free)
-    say(f"{len(pool)} heads: {float(vertex_errors(small, targets, x).mean()):.3f} mm")
     generator = torch.Generator().manual_seed(recipe.seed)
-    if recipe.code_basis is None:
-        joints = person_joints(small.at(few), targets[:, few], x, free, recipe.sets)
-        sets, x = make_weight_sets(small, targets, joints, recipe.sets, generator, say), joints[-1]
-    else:
-        count, basis = recipe.sets.sets, recipe.code_basis
-        x, sets = learn_code_basis(small, targets, x, free, count, generator, basis, say)
-    with atomic_file(path) as partial:
-        content = {"pool": targets, "x": x, "sets": vars(sets)}
-        torch.save(content, partial)
-    return targets, x, sets
+    if recipe.code_basis is not None:
+        assert field is not None
+        basis = learn_code_basis(small, field, targets, free, recipe.code_basis, say)
+        count, spread = recipe.sets.sets, recipe.code_basis.spread
+        sets = sets_in_span(basis, field, count, generator, spread)
+        made = {"x": basis.x, "code": basis.code, "fields": basis.fields}
+        return {"pool": targets, "sets": vars(sets), **made}
+    # joints are few: every third vertex finds them as well as all
+    few = torch.arange(0, targets.shape[1], 3)
+    start, first = small.table.zeros(len(targets)).float(), HeadFit(recipe.linear.first_steps)
+    x = fit_heads(small.at(few), targets[:, few], start, first, free)
+    say(f"{len(pool)} heads: {float(vertex_errors(small, targets, x).mean()):.3f} mm")
+    joints = person_joints(small.at(few), targets[:, few], x, free, recipe.sets)
+    sets = make_weight_sets(small, targets, joints, recipe.sets, generator, say)
+    return {"pool": targets, "x": joints[-1], "sets": vars(sets)}
 
 
 def _facts(

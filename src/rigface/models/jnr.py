@@ -297,9 +297,7 @@ class JnrModel:
         out = spread.new_zeros(*batch, self.variables, verts, 3)
         return out.index_add_(-3, column, parts)
 
-    def _code_columns(
-        self, x: Tensor, lever: Tensor
-    ) -> Float[Tensor, "*batch codes verts 3"]:
+    def _code_columns(self, x: Tensor, lever: Tensor) -> Float[Tensor, "*batch codes verts 3"]:
         """dv = sum_i du_i (T_i v - v') / sum u over unclipped u_i = w_i + r_i - w_i sum_j r_j."""
         assert self.decoder is not None
         code = self._code(x)

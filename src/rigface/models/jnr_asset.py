@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from importlib import resources
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from safetensors.numpy import load
 
 from rigface.errors import InputError
@@ -17,6 +17,7 @@ from rigface.io.learned_file import LearnedKind, read_learned, write_learned
 from rigface.models.jnr import JnrModel
 from rigface.models.level_decoder import LevelDecoder
 from rigface.models.skinning_decoder import SkinningDecoder
+from rigface.models.weight_field import WeightField, weight_field
 from rigface.rig.jnr_variables import asymmetric_motions, symmetric_motions
 from rigface.rig.jnr_weights import SymmetricWeights
 from rigface.rig.template import Template
@@ -102,10 +103,12 @@ def load_jnr(
         raise InputError(f"unknown JNR model {kind!r}; available: {', '.join(KINDS)}")
     skin = template.parts["skin"]
     rig = load_jnr_rig(template)
-    rest, weights, decoder = template.mesh.vertices[skin.vertices], rig.weights, None
+    rest, weights = template.mesh.vertices[skin.vertices], rig.weights
+    lever, decoder = None, None
     if kind != "jnr":
         learned = load_skinning(template) if skinning is None else skinning
         rest, weights = learned.rest, learned.weights
+        lever = learned.lever
         decoder = learned.decoder if kind == "jnr-neural" else None
         if kind == "jnr-neural" and decoder is None:
             raise InputError(
@@ -117,7 +120,16 @@ def load_jnr(
         shapes = template.expressions.dense(len(template.mesh.vertices))[:, skin.vertices]
     motions = asymmetric_motions() if asymmetric else symmetric_motions()
     faces = template.mesh.faces[skin.faces]
-    return JnrModel.build(kind, rest, faces, rig.joints, weights, motions, decoder, shapes)
+    build = partial(JnrModel.build, kind, rest, faces, rig.joints, weights, motions, lever=lever)
+    if isinstance(decoder, LevelDecoder):
+        decoder = decoder.expanded(field_of(build(), weights.mirror).to(decoder.hidden.dtype))
+    return build(decoder=decoder, shapes=shapes)
+
+
+def field_of(linear: JnrModel, mirror: Int[np.ndarray, " verts"]) -> WeightField:
+    """The fixed half of a level decoder on a model with linear weights."""
+    half = torch.from_numpy(np.flatnonzero(np.arange(len(mirror)) <= mirror))
+    return weight_field(linear.at(half), mirror)
 
 
 def write_skinning(path: Path, skinning: Skinning) -> None:
@@ -129,9 +141,10 @@ def write_skinning(path: Path, skinning: Skinning) -> None:
         "weight.joint": weights.joint.astype(np.uint8),
         "weight.value": weights.value.astype(np.float32),
     }
-    if skinning.decoder is not None:
-        for index, matrix in enumerate(skinning.decoder.matrices):
-            arrays[f"decoder.{index}"] = matrix.detach().float().cpu().numpy()
+    if skinning.lever is not None:
+        arrays["lever"] = skinning.lever.astype(np.float32)
+    for name, matrix in _matrices(skinning.decoder).items():
+        arrays[name] = matrix.detach().float().cpu().numpy()
     write_learned(path, _KIND, arrays, {"facts": dict(skinning.facts)})
 
 
@@ -150,6 +163,27 @@ def read_skinning(path: Path, template: Template) -> Skinning:
         )
     vertex, joint = (arrays[f"weight.{k}"].astype(np.int64) for k in ("vertex", "joint"))
     weights = SymmetricWeights(vertex, joint, arrays["weight.value"].astype(np.float64), mirror)
-    matrices = [torch.from_numpy(arrays[k]) for k in sorted(arrays) if k.startswith("decoder.")]
-    decoder = SkinningDecoder(tuple(matrices), len(weights)) if matrices else None
-    return Skinning(rest, weights, decoder, header.get("facts", {}))
+    lever = arrays["lever"].astype(np.float64) if "lever" in arrays else None
+    return Skinning(rest, weights, _decoder(arrays, weights), lever, header.get("facts", {}))
+
+
+def _matrices(decoder: SkinningDecoder | LevelDecoder | None) -> dict[str, torch.Tensor]:
+    """By the names they have in the file."""
+    if decoder is None:
+        return {}
+    if isinstance(decoder, LevelDecoder):
+        levels = {f"level.{index}": level for index, level in enumerate(decoder.levels)}
+        return {"hidden": decoder.hidden, **levels}
+    return {f"decoder.{index}": matrix for index, matrix in enumerate(decoder.matrices)}
+
+
+def _decoder(
+    arrays: Mapping[str, np.ndarray], weights: SymmetricWeights
+) -> SkinningDecoder | LevelDecoder | None:
+    def group(start: str) -> tuple[torch.Tensor, ...]:
+        return tuple(torch.from_numpy(arrays[k]) for k in sorted(arrays) if k.startswith(start))
+
+    if "hidden" in arrays:
+        return LevelDecoder(torch.from_numpy(arrays["hidden"]), group("level."))
+    matrices = group("decoder.")
+    return SkinningDecoder(matrices, len(weights)) if matrices else None
