@@ -257,10 +257,10 @@ class _Training:
             index = self.ranks.mine(index).to(self.heads.device)
             verts = torch.randperm(len(self.model.rest), generator=generator)[: c.vertex_sample]
             verts = verts.to(self.heads.device)
-            residual = net.decoder(net.code[index])
             part = self.model.at(verts)
+            residual = net.decoder.added(net.code[index], part, verts)
             numbers = net.joints[index] * self.sigma * self.open
-            shown = part.posed(numbers, part.with_residuals(residual))
+            shown = part.posed(numbers, part.with_added(residual))
             gap = 1e3 * (shown - self.heads[index][:, verts])
             error = (gap.square().sum(-1) + 1e-4).sqrt().mean()
             loss = error + c.sparsity * residual.abs().mean()

@@ -5,6 +5,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from rigface.models.jnr import JnrModel
 from rigface.models.level_decoder import LevelDecoder
 from rigface.models.skinning_decoder import SkinningDecoder
 from rigface.models.weight_field import WeightField
@@ -51,6 +52,10 @@ class TrainableDecoder(nn.Module):
         """Weight residuals."""
         return SkinningDecoder(tuple(self.matrices), self.free)(code)
 
+    def added(self, code: Tensor, part: JnrModel, verts: Tensor) -> Tensor:
+        """Residuals of every influence of some vertices; `part` is the model of these."""
+        return part.at_slots(self(code))
+
     @property
     def codes(self) -> int:
         """Length of Z."""
@@ -86,8 +91,21 @@ class TrainableLevels(nn.Module):
 
     def forward(self, code: Tensor) -> Tensor:
         """Weight residuals."""
+        return self.field.residuals(self._field(code, slice(None)))
+
+    def added(self, code: Tensor, part: JnrModel, verts: Tensor) -> Tensor:
+        """Residuals of every influence of some half vertices; `part` is the model of these."""
+        arms = torch.cat([self.field.arms, torch.zeros_like(self.field.arms[:1])])[part.slots]
+        return (self._field(code, verts)[..., None, :] * arms).sum(-1)
+
+    def _field(self, code: Tensor, verts: Tensor | slice) -> Tensor:
         compact = self._compact()
-        return nn.functional.silu(code @ compact.hidden) @ compact.rows(self.field)
+        units = nn.functional.silu(code @ compact.hidden)
+        slices = units.split([len(level) for level in compact.levels], dim=-1)
+        total = torch.zeros(())
+        for index, (level, own) in enumerate(zip(compact.levels, slices, strict=True)):
+            total = total + self.field.field(index, own @ level, verts)
+        return total
 
     def frozen(self) -> LevelDecoder:
         """A copy without gradients."""

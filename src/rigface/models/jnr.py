@@ -204,11 +204,17 @@ class JnrModel:
         What the residuals of a vertex sum to is taken from its weights in proportion, so that
         weights are linear in the residuals until one is clipped.
         """
-        return self._normalised(*self._unclipped(residuals))
+        return self.with_added(self.at_slots(residuals))
 
-    def _unclipped(self, residuals: Tensor) -> tuple[Tensor, Tensor]:
+    def with_added(
+        self, added: Float[Tensor, "*batch verts influences"]
+    ) -> Float[Tensor, "*batch verts influences"]:
+        """The same from residuals of every influence."""
+        return self._normalised(*self._unclipped(added))
+
+    def _unclipped(self, added: Tensor) -> tuple[Tensor, Tensor]:
         """Weights that may be negative, and the linear ones."""
-        linear, added = self.gathered(self.free), self._at_slots(residuals)
+        linear = self.gathered(self.free)
         return linear + added - linear * added.sum(-1, keepdim=True), linear
 
     def _normalised(self, weights: Tensor, linear: Tensor) -> Tensor:
@@ -220,10 +226,12 @@ class JnrModel:
         self, free: Float[Tensor, "*batch free"]
     ) -> Float[Tensor, "*batch verts influences"]:
         """Free weights at their influences, rows scaled to one."""
-        raw = self._at_slots(free)
+        raw = self.at_slots(free)
         return raw / raw.sum(-1, keepdim=True).clamp_min(_LEAST_SUM)
 
-    def _at_slots(self, free: Tensor) -> Tensor:
+    def at_slots(
+        self, free: Float[Tensor, "*batch free"]
+    ) -> Float[Tensor, "*batch verts influences"]:
         """Numbers of the free weights at every influence, zero where there is none."""
         return torch.cat([free, torch.zeros_like(free[..., :1])], dim=-1)[..., self.slots]
 
@@ -301,11 +309,11 @@ class JnrModel:
         """dv = sum_i du_i (T_i v - v') / sum u over unclipped u_i = w_i + r_i - w_i sum_j r_j."""
         assert self.decoder is not None
         code = self._code(x)
-        loose, linear = self._unclipped(self.decoder(code))
+        loose, linear = self._unclipped(self.at_slots(self.decoder(code)))
         total = (loose.clamp_min(0.0) + _LEAST_SHARE * linear).sum(-1)
         pull = lever * (loose > 0)[..., None] / total[..., None, None]
         pull = pull - (linear[..., None] * pull).sum(-2, keepdim=True)
-        slope = self._at_slots(self.decoder.jacobian(code)).transpose(-3, -2)
+        slope = self.at_slots(self.decoder.jacobian(code)).transpose(-3, -2)
         return (slope @ pull).transpose(-3, -2)
 
     def _shape_columns(

@@ -48,11 +48,16 @@ class WeightField:
         return self.spread[0].shape[0]
 
     def field(
-        self, level: int, numbers: Float[Tensor, "*batch width"]
-    ) -> Float[Tensor, "*batch half 3"]:
-        """What one level adds to the field."""
+        self,
+        level: int,
+        numbers: Float[Tensor, "*batch width"],
+        verts: Int[Tensor, " verts"] | slice = slice(None),
+    ) -> Float[Tensor, "*batch verts 3"]:
+        """What one level adds to the field at some half vertices, or at all."""
         controls = numbers.unflatten(-1, (-1, 3))
-        return controls if level == len(self.spread) else self.spread[level] @ controls
+        if level == len(self.spread):
+            return controls[..., verts, :]
+        return self.spread[level][verts] @ controls
 
     def residuals(self, field: Float[Tensor, "*batch half 3"]) -> Float[Tensor, "*batch free"]:
         """Weight residuals that move the vertices by the field, at zero variables."""
