@@ -18,6 +18,7 @@ from rigface.progress import Progress, open_progress
 if TYPE_CHECKING:
     from rigface.cameras import Camera
     from rigface.evidence.face import FaceObservation
+    from rigface.evidence.label_map import LabelMap
     from rigface.evidence.photo import Photo
     from rigface.fit.iris import HeadSize
     from rigface.io.cameras import CameraFile
@@ -47,6 +48,8 @@ class PhotoCommand:
     """All photos show the same expression."""
     cameras: Annotated[Path | None, tyro.conf.arg(metavar="FILE_OR_DIR")] = None
     """Known cameras: cameras.json, transforms.json, a COLMAP model or Metashape's XML."""
+    labels: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Face parsings, NAME.png for every photo NAME.*, in the class numbers of CelebAMask-HQ."""
     delight: bool = False
     """Divide an estimate of the light out of the texture."""
     texture: Literal[512, 1024, 2048, 4096] = 2048
@@ -72,6 +75,8 @@ class PhotoCommand:
             raise UsageError("--rig asm is exact on the template mesh only; use it with --lod 0")
         if len(self.images) > 1 and (self.landmarks or self.all or self.face is not None):
             raise UsageError("--landmarks, --face and --all are for a single photo")
+        if self.labels is not None and (self.all or self.face is not None):
+            raise UsageError("--labels is for one face per photo; leave out --all and --face")
         if self.cameras is not None and (self.all or self.face is not None):
             raise UsageError("--cameras is for one person's photos; leave out --all and --face")
         check_writable(self.out)
@@ -81,8 +86,14 @@ class PhotoCommand:
             with progress.stage("start"), importing():
                 import rigface.fit.photo  # noqa: F401
             known = self._known_cameras(photos)
+            labels = self._labels(photos)
             with progress.stage("detect"):
                 faces = self._faces(photos)
+            if labels is not None:
+                faces = [
+                    [replace(face, labels=own) for face in found]
+                    for found, own in zip(faces, labels, strict=True)
+                ]
             if self.all:
                 codes = [
                     self._fit(photos, [face], self.out / f"face_{number}", progress)
@@ -92,6 +103,11 @@ class PhotoCommand:
             chosen = [found[self.face or 0] if found else None for found in faces]
             counts = [len(found) for found in faces]
             return self._fit(photos, chosen, self.out, progress, counts, known)
+
+    def _labels(self, photos: "list[Photo]") -> "tuple[LabelMap, ...] | None":
+        from rigface.io.label_map import labels_of
+
+        return None if self.labels is None else labels_of(photos, self.labels)
 
     def _known_cameras(self, photos: "list[Photo]") -> "KnownCameras | None":
         from rigface.io.cameras import cameras_of, read_camera_file
@@ -140,9 +156,10 @@ class PhotoCommand:
 
         config = PhotoConfig(shared_expression=self.shared_expression, seed=self.seed)
         cameras = known.of_photos if known else None
-        result = fit_photos(photos, faces, config, progress, cameras=cameras)
+        metric = known is None or known.file.metric
+        result = fit_photos(photos, faces, config, progress, cameras=cameras, metric_cameras=metric)
         if known:
-            said = (*known.file.notes, *unit_doubts(known.file, result.size))
+            said = (*known.file.notes, *unit_doubts(known.file, result.size, len(photos)))
             result = replace(result, warnings=(*said, *result.warnings))
         if self.face is None:
             several = tuple(
@@ -169,16 +186,17 @@ class KnownCameras:
     of_photos: "tuple[Camera, ...]"
 
 
-def unit_doubts(file: "CameraFile", size: "HeadSize") -> list[str]:
-    """What to say of a head whose size rests on a camera file that may not be in metres."""
+def unit_doubts(file: "CameraFile", size: "HeadSize", photos: int) -> list[str]:
+    """What to say of a head whose size may or may not rest on a camera file."""
+    if not file.metric and photos > 1:
+        return [
+            f"{file.source} does not say its unit, so the size of the head is by the {size.how} "
+            f"and good to {196 * size.log_sigma:.0f} % (95 %); scale the cameras to metres if it "
+            "matters"
+        ]
     if size.how != "cameras":
         return []
     times = f"the head came out {size.scale:.2f} times as large as the average"
-    if not file.metric:
-        return [
-            f"{file.source} does not say its unit, so it was taken as metres: {times}; scale "
-            "the cameras to metres if the size matters"
-        ]
     if abs(math.log(size.scale)) > UNLIKELY_SIZE:
         return [f"{file.source}: {times}; check that its unit is the metre"]
     return []

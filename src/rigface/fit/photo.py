@@ -56,6 +56,7 @@ from rigface.fit.rig_pose import fitted_rig
 from rigface.fit.strangers import identity_evidence, log_odds
 from rigface.fit.views import DetectorModes, HeadSpace, View, Views
 from rigface.fit.views_energy import ViewsEnergy
+from rigface.models.finer_identity import finer_identity
 from rigface.models.identity import AsmIdentity
 from rigface.models.linear import LinearModel
 from rigface.models.posed import POSE, PosedModel
@@ -85,6 +86,8 @@ EVERYTHING = (
     "detector_person",
     "detector_view",
 )
+PERSON = ("identity", "detector_person")
+"""What all photos of a person have in common."""
 STRANGER = 0.5
 """A photo is somebody else's if what it says for the others' person is less than this share of
 what the others say for theirs (`fit.strangers`)."""
@@ -120,6 +123,8 @@ class PhotoSettings:
     """Factor on every landmark's sigma once skin is compared with skin."""
     schedule: tuple[tuple[int, float, int], ...] = ((256, 1e4, 2), (512, 3e4, 1))
     """Texels on a side, weight and renewals of the photometric stages."""
+    finer: int = 160
+    """Directions of identity beyond the prior's modes, free in the last photometric stage."""
     rounds: int = 3
     steps: int = 4
     """Levenberg-Marquardt steps of each round; a round renews the outline."""
@@ -144,6 +149,7 @@ def fit_photos(
     progress: Progress | None = None,
     model: HeadSpace | None = None,
     cameras: Sequence[Camera] | None = None,
+    metric_cameras: bool = True,
 ) -> PhotoResult:
     """Fit the head to photos of one person.
 
@@ -151,9 +157,9 @@ def fit_photos(
     them the default detector (extra `photo`) looks, and the largest face of each photo counts.
     `model` replaces the shipped identity space: another `AsmIdentity`, or a `LinearModel` on the
     template's skin. `cameras` are known ones, cam_from_world in metres, one per photo; the size of
-    the head is then theirs. Photos without a face, repeated ones and those of somebody else are
-    left out with a warning. A fit that misses its own quality gate is returned with `ok` False and
-    the reason.
+    the head is then theirs, unless `metric_cameras` says that their unit is not known. Photos
+    without a face, repeated ones and those of somebody else are left out with a warning. A fit that
+    misses its own quality gate is returned with `ok` False and the reason.
 
     Raises InputError if no photo shows a face, for landmarks that are no numbers and for cameras
     that contradict the photos, MissingExtraError without a detector, UsageError without photos.
@@ -164,7 +170,7 @@ def fit_photos(
     if observations is None:
         with watch.stage("detect"):
             observations = [largest_face(photo) for photo in photos]
-    chosen = choose(photos, observations, cameras)
+    chosen = choose(photos, observations, cameras, metric_cameras)
     with watch.stage("prepare"):
         head_model = identity_model() if model is None else model
     with watch.stage("fit"), one_thread():
@@ -196,6 +202,12 @@ def identity_model() -> AsmIdentity:
     return AsmIdentity.build()
 
 
+@lru_cache(maxsize=1)
+def finer_model(count: int) -> AsmIdentity:
+    """The same with directions beyond its modes."""
+    return finer_identity(identity_model(), load_template(), count)
+
+
 UNLIKE = (
     "the photos show very different expressions; the shape of mouth and cheeks is less sure than "
     "from photos with a calm face"
@@ -208,6 +220,7 @@ class _Fit:
     def __init__(self, model: HeadSpace, chosen: Chosen, config: PhotoConfig) -> None:
         self.template, self.embedding = load_template(), load_landmark_embedding()
         self.model, self.chosen, self.config = model, chosen, config
+        self.modes = model.table["identity"].size
         self.photos, self.faces, self.settings = chosen.photos, chosen.faces, config.settings
         self.rows = [_landmarks(self.embedding, face) for face in self.faces]
         self.detector = load_detector_error()
@@ -255,6 +268,8 @@ class _Fit:
             for photo, face in zip(self.photos, self.faces, strict=True)
         ]
         for number, (size, weight, renewals) in enumerate(settings.schedule):
+            if number + 1 == len(settings.schedule):
+                x = self._freed(x)
             texels = skin_texels(self.template, size)
             compared = PhotometricSettings(weight=weight * settings.photometric)
             for _ in range(renewals):
@@ -267,21 +282,42 @@ class _Fit:
             watch.update((number + 1) / len(settings.schedule), "skin")
         return x
 
+    def _freed(self, x: Float[Tensor, " params"]) -> Float[Tensor, " params"]:
+        """The same head in a space with directions beyond the modes, if it is the shipped one."""
+        if self.model is not identity_model() or not self.settings.finer:
+            return x
+        before, values = self.views.table, self.views.table.unpack(x)
+        self.model = finer_model(self.settings.finer)
+        self.views = self._views()
+        out = self.views.table.zeros()
+        for name, run in self.views.table.slices.items():
+            out[run.start : run.start + before[name].size] = values[name].flatten()
+        return out
+
     def stranger(self, x: Float[Tensor, " params"]) -> int | None:
         """The photo that most likely shows somebody else, if one does; three are needed to tell."""
         if len(self.photos) < 3:
             return None
-        table, pictures = self.views.table, self._energy(x, contour=True).pictures
-        identity, free, said = table.slices["identity"], self._loose(x), []
-        for view, terms in enumerate(pictures):
-            own = self.views.own(view)
-            own[identity] = False
-            alone = [terms if other == view else [] for other in range(len(pictures))]
-            model = ViewsEnergy(self.views, alone, self._priors(own.numpy())).quadratic(x)
-            said.append(identity_evidence(model, identity, own & free))
-        odds = log_odds(said, self.settings.identity, x[identity]).numpy()
+        odds = self.same_person(x).numpy()
         worst = int(odds.argmin())
         return worst if odds[worst] < STRANGER * np.median(np.delete(odds, worst)) else None
+
+    def same_person(self, x: Float[Tensor, " params"]) -> Float[Tensor, " photos"]:
+        """Log odds of each photo that it shows the others' person rather than anybody.
+
+        A person is an identity and what the detector gets wrong in all of their photos.
+        """
+        table, pictures = self.views.table, self._energy(x, contour=True).pictures
+        everything = torch.arange(table.size)
+        person = torch.cat([everything[table.slices[name]] for name in PERSON])
+        prior, free, said = self._priors()[0].curvature(x.numpy()), self._loose(x), []
+        for view, terms in enumerate(pictures):
+            own = self.views.own(view)
+            own[person] = False
+            alone = [terms if other == view else [] for other in range(len(pictures))]
+            model = ViewsEnergy(self.views, alone, self._priors(own.numpy())).quadratic(x)
+            said.append(identity_evidence(model, person, own & free))
+        return log_odds(said, torch.from_numpy(prior)[person], x[person])
 
     def _loose(self, x: Tensor) -> Bool[Tensor, " params"]:
         """Parameters that are fitted and not held by a limit."""
@@ -360,7 +396,9 @@ class _Fit:
         """What is known without any photo, of all parameters or of some."""
         table, settings = self.views.table, self.settings
         weight, price = (np.zeros(table.size) for _ in range(2))
-        weight[table.slices["identity"]] = settings.identity
+        run = table.slices["identity"]
+        weight[run] = 1.0
+        weight[run.start : run.start + self.modes] = settings.identity
         for name in ("detector_person", "detector_view"):
             weight[table.slices[name]] = 1.0
         sigma = table["expression"].sigma
@@ -381,10 +419,11 @@ class _Fit:
         values = self.views.table.unpack(x)
         identity = values["identity"]
         registration, models = self._registration(identity, asm)
-        size = self._size(x, self._head(registration, models, 1.0)[0])
+        covariance = self._covariance(x)
+        size = self._size(x, self._head(registration, models, 1.0)[0], covariance)
         head, rig = self._head(registration, models, size.scale)
         views = tuple(self._view(x, view, head, size) for view in range(len(self.photos)))
-        reason, warnings = _judge(views, self.faces, self.photos)
+        reason, warnings = _judge(views, self.faces, self.photos, size)
         warnings = (*self.chosen.warnings, *warnings)
         if not self.views.shared and unlike_expressions(values["expression"].numpy()):
             warnings += (UNLIKE,)
@@ -393,13 +432,13 @@ class _Fit:
             template=self.template,
             model=registration.model,
             x=registration.x,
-            identity=identity.numpy(),
+            identity=identity[: self.modes].numpy(),
             variables=int(self._box(("identity", "expression")).free.sum()),
             head=head,
             rig=rig,
             views=views,
             size=size,
-            sigma=size.scale * self._vertex_sigma(x),
+            sigma=size.scale * self._vertex_sigma(x, covariance),
             focal_how="from the file" if all(told) else "estimated",
             ok=reason is None,
             reason=reason,
@@ -430,11 +469,20 @@ class _Fit:
         rig = fitted_rig(models, registration, scale)
         return assemble_head(self.template, scale * registration.vertices, rig.skin_linear), rig
 
-    def _size(self, x: Tensor, head: Head) -> HeadSize:
-        """Each photo's irises give one answer, the population's counts once; known cameras know."""
-        if isinstance(self.views, KnownViews) and len(self.photos) > 1:  # one tells no distance
-            scale = self.views.world_from_model(x).scale
-            return HeadSize(scale, KNOWN_SIZE_SIGMA, None, "cameras")
+    def _size(self, x: Tensor, head: Head, covariance: Tensor) -> HeadSize:
+        """Each photo's irises give one answer, the population's counts once; known cameras know
+        better, if they are in metres and far enough from each other."""
+        own = self._own_size(x, head)
+        if not isinstance(self.views, KnownViews) or not self.chosen.metric_cameras:
+            return own
+        if len(self.photos) < 2:  # one tells no distance
+            return own
+        variance = float(covariance.diagonal()[self.views.table.slices["log_scale"]])
+        known = self.views.head_size(x, variance)
+        return known.combined(own)
+
+    def _own_size(self, x: Tensor, head: Head) -> HeadSize:
+        """By irises and population."""
         spread = POPULATION_SIZE_SIGMA
         centres, radii = _eyeballs(self.template, head)
         answers = [
@@ -472,18 +520,26 @@ class _Fit:
             yaw=math.atan2(-float(forward[0]), float(forward[2])),
         )
 
-    def _vertex_sigma(self, x: Tensor) -> Float[np.ndarray, " skin"]:
-        """Posterior spread of the neutral skin: from the inverse of the solver's Hessian.
+    def _covariance(self, x: Tensor) -> Float[Tensor, "params params"]:
+        """Posterior of all parameters: the inverse of the solver's Hessian; zero where held."""
+        free = self._loose(x)
+        hessian = self._energy(x, contour=True).quadratic(x, free).hessian[free][:, free]
+        out = torch.zeros(len(x), len(x), dtype=x.dtype)
+        where = torch.nonzero(free)[:, 0]
+        floor = 1e-9 * torch.eye(len(hessian), dtype=x.dtype)
+        out[where[:, None], where] = torch.linalg.inv(hessian + floor)
+        return out
+
+    def _vertex_sigma(self, x: Tensor, covariance: Tensor) -> Float[np.ndarray, " skin"]:
+        """Posterior spread of the neutral skin.
 
         Poses, lenses and expressions are marginalised; the head as a whole may move and grow.
         """
         table = self.views.table
-        free = self._loose(x)
-        hessian = self._energy(x, contour=True).quadratic(x, free).hessian[free][:, free]
-        covariance = torch.linalg.inv(hessian + 1e-9 * torch.eye(len(hessian), dtype=x.dtype))
         modes = self.model.table["identity"].size
-        where = torch.nonzero(free[table.slices["identity"]])[:, 0]
-        shared = covariance[: len(where), : len(where)]
+        run = table.slices["identity"]
+        where = torch.nonzero(covariance.diagonal()[run] > 0)[:, 0]
+        shared = covariance[run, run][where][:, where]
         root = torch.linalg.cholesky(shared + 1e-12 * torch.eye(len(where), dtype=x.dtype))
         rest = self.model.table.zeros()
         rest[:modes] = self.views.table.unpack(x)["identity"]
@@ -537,8 +593,6 @@ def _paper(model: HeadSpace, chosen: Chosen, config: PhotoConfig, watch: Progres
     return joint.result(state, x[: len(start)])
 
 
-KNOWN_SIZE_SIGMA = 0.005
-"""Of the logarithm of a size that comes from known cameras."""
 POPULATION_SIZE_SIGMA = 0.042
 """Spread of the logarithm of an adult face's size (docs/prior_card.md)."""
 
@@ -581,8 +635,19 @@ def _eyeballs(template: Template, head: Head) -> tuple[np.ndarray, np.ndarray]:
     return centres, np.array([moved.scale * ball.radius for moved, ball in balls])
 
 
+BLIND = {
+    "population": "so the size of the head is the population's",
+    "iris": "so it has no say in the size of the head; other photos have",
+    "cameras": "so the eyes look straight ahead; the size of the head is the cameras'",
+}
+"""What a photo without a visible iris means, by what told the size."""
+
+
 def _judge(
-    views: Sequence[PhotoView], faces: Sequence[FaceObservation], photos: Sequence[Photo]
+    views: Sequence[PhotoView],
+    faces: Sequence[FaceObservation],
+    photos: Sequence[Photo],
+    size: HeadSize,
 ) -> tuple[str | None, tuple[str, ...]]:
     """The quality gate, and what a user should know although the fit passed."""
     reason, warnings = None, []
@@ -616,7 +681,5 @@ def _judge(
         if face.quality.outside_person > 15:
             warnings.append(f"{name}: something seems to cover a part of the face")
         if not view.gaze:
-            warnings.append(
-                f"{name}: no iris is visible, so the size of the head is the population's"
-            )
+            warnings.append(f"{name}: no iris is visible, {BLIND[size.how]}")
     return reason, tuple(warnings)

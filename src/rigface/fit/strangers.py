@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rigface.solve.problem import Quadratic
@@ -29,10 +29,9 @@ class IdentityEvidence:
 
 
 def identity_evidence(
-    energy: Quadratic, identity: slice, own: Bool[Tensor, " params"]
+    energy: Quadratic, modes: Int[Tensor, " modes"], own: Bool[Tensor, " params"]
 ) -> IdentityEvidence:
-    """A photo's energy with its own free parameters minimised out."""
-    modes = torch.arange(identity.start, identity.stop)
+    """A photo's energy with its own free parameters minimised out; `modes` tell the person."""
     nuisance = torch.nonzero(own)[:, 0]
     block = energy.hessian[nuisance][:, nuisance]
     block = block + 1e-9 * block.diagonal().mean() * torch.eye(len(block), dtype=block.dtype)
@@ -45,14 +44,16 @@ def identity_evidence(
 
 
 def log_odds(
-    photos: Sequence[IdentityEvidence], prior: float, z: Float[Tensor, " modes"]
+    photos: Sequence[IdentityEvidence],
+    prior: Float[Tensor, " modes"],
+    z: Float[Tensor, " modes"],
 ) -> Float[Tensor, " photos"]:
     """log p(photo | the others' person) - log p(photo | anybody), for each photo.
 
     `prior` is the precision of every coefficient, `z` the joint solution. Below zero the photo is
     more likely somebody else's.
     """
-    anybody = prior * torch.eye(len(z), dtype=z.dtype)
+    anybody = torch.diag(prior)
     pull = -prior * z
     precision = anybody + sum(photo.precision for photo in photos)
     drive = pull - sum(photo.gradient for photo in photos)
