@@ -3,7 +3,15 @@
 import numpy as np
 import torch
 
-from rigface.fit.strangers import IdentityEvidence, identity_evidence, log_odds
+from rigface.fit.strangers import (
+    SHAPE,
+    SKIN,
+    IdentityEvidence,
+    SkinDifference,
+    identity_evidence,
+    log_odds,
+    suspects,
+)
 from rigface.solve.problem import Quadratic
 
 MODES, OWN = 5, 4
@@ -64,3 +72,45 @@ def test_a_stranger_is_less_likely_than_anybody() -> None:
     odds = log_odds(photos, torch.ones(20).double(), torch.zeros(20).double())
     assert int(odds.argmin()) == 4
     assert float(odds[4]) < 0 < float(odds[:4].min())
+
+
+def skin_of(differences: list[float], share: float = 10.0) -> SkinDifference:
+    """Photos whose pairs differ by the larger of their two numbers."""
+    each = torch.tensor(differences, dtype=torch.float64)
+    pairs = torch.maximum(each[:, None], each).fill_diagonal_(0.0)
+    shares = torch.full_like(pairs, share).fill_diagonal_(0.0)
+    return SkinDifference(share * pairs, shares)
+
+
+def test_the_skin_of_photos_is_compared_pair_by_pair() -> None:
+    skin = skin_of([0.1, 0.1, 0.1, 0.4])
+    torch.testing.assert_close(
+        skin.of_photos(), torch.tensor([0.2, 0.2, 0.2, 0.4], dtype=torch.float64)
+    )
+    assert abs(skin.without(3) - 0.1) < 1e-12 and abs(skin.mean() - 0.25) < 1e-12
+    alone = SkinDifference(torch.zeros(2, 2).double(), torch.zeros(2, 2).double())
+    assert alone.of_photos().isnan().all()
+
+
+def test_shape_or_skin_or_both_make_a_suspect() -> None:
+    alike = torch.tensor([10.0, 11.0, 10.0, 9.0, 10.0]).double()
+    same = skin_of([0.1] * 5)
+    assert suspects(alike, same) == suspects(alike, None) == []
+    apart = alike.clone()
+    apart[1] -= 1.2 * SHAPE
+    assert suspects(apart, None) == suspects(apart, same) == [1]
+    other = skin_of([0.1, 0.1, 0.1, 0.1, 0.25])
+    assert suspects(alike, other) == [4]
+    assert sorted(suspects(apart, other)) == [1, 4]
+    half = alike.clone()
+    half[4] -= 0.6 * SHAPE
+    little = skin_of([0.1, 0.1, 0.1, 0.1, 0.13])
+    assert suspects(half, None) == suspects(alike, little) == [] and suspects(half, little) == [4]
+
+
+def test_a_photo_that_shares_no_skin_is_judged_by_its_shape() -> None:
+    skin = skin_of([0.1] * 4)
+    skin.total[3] = skin.total[:, 3] = skin.share[3] = skin.share[:, 3] = 0.0
+    odds = torch.tensor([10.0, 10.0, 10.0, 10.0 - 1.2 * SHAPE]).double()
+    assert suspects(odds, skin) == [3]
+    assert suspects(torch.full((4,), 10.0).double(), skin) == []

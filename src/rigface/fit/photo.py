@@ -12,7 +12,7 @@
 import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Literal
 
 import numpy as np
@@ -53,7 +53,13 @@ from rigface.fit.photometric import (
 from rigface.fit.registration import Registration
 from rigface.fit.result import FittedRig
 from rigface.fit.rig_pose import fitted_rig
-from rigface.fit.strangers import identity_evidence, log_odds
+from rigface.fit.strangers import (
+    BETTER,
+    SkinDifference,
+    identity_evidence,
+    log_odds,
+    suspects,
+)
 from rigface.fit.views import DetectorModes, HeadSpace, View, Views
 from rigface.fit.views_energy import ViewsEnergy
 from rigface.models.finer_identity import finer_identity
@@ -71,6 +77,7 @@ from rigface.solve.levenberg_marquardt import Box, LevenbergMarquardt, levenberg
 from rigface.solve.threads import one_thread
 from rigface.terms.edge import edge_pairs
 from rigface.terms.image_points import Beside, ImagePoints
+from rigface.terms.photometric import PhotometricPatches
 from rigface.terms.prior import ParameterPrior
 from rigface.terms.robust import GemanMcClure
 from rigface.terms.sparsity import SparsityPrior
@@ -86,11 +93,6 @@ EVERYTHING = (
     "detector_person",
     "detector_view",
 )
-PERSON = ("identity", "detector_person")
-"""What all photos of a person have in common."""
-STRANGER = 0.5
-"""A photo is somebody else's if what it says for the others' person is less than this share of
-what the others say for theirs (`fit.strangers`)."""
 MAX_REPROJECTION_PERCENT = 8.0
 """Above, the landmarks do not look like a face before a camera: the fit has failed."""
 MAX_YAW, WIDE_YAW = math.radians(80), math.radians(50)
@@ -171,19 +173,17 @@ def fit_photos(
         with watch.stage("detect"):
             observations = [largest_face(photo) for photo in photos]
     chosen = choose(photos, observations, cameras, metric_cameras)
+    coarse, fine = config.settings.schedule[:-1], config.settings.schedule[-1:]
     with watch.stage("prepare"):
         head_model = identity_model() if model is None else model
     with watch.stage("fit"), one_thread():
         if config.recipe == "paper":
             return replace(_paper(head_model, chosen, config, watch), seconds=dict(watch.seconds))
-        while True:
-            fit = _Fit(head_model, chosen, config)
-            x = fit.place(watch)
-            stranger = fit.stranger(x)
-            if stranger is None:
-                break
-            chosen = chosen.without(stranger, "it seems to show somebody else")
-        x = fit.compare_skin(x, watch)
+        fit = _Fit(head_model, chosen, config)
+        x = fit.compare_skin(fit.place(watch), watch, coarse)
+        while (better := fit.without_stranger(x, watch)) is not None:
+            fit, x = better
+        x = fit.compare_skin(fit.freed(x), watch, fine)
         result = fit.result(x)
     return replace(result, seconds=dict(watch.seconds))
 
@@ -257,34 +257,42 @@ class _Fit:
         return x
 
     def compare_skin(
-        self, x: Float[Tensor, " params"], watch: Progress
+        self,
+        x: Float[Tensor, " params"],
+        watch: Progress,
+        schedule: Sequence[tuple[int, float, int]],
     ) -> Float[Tensor, " params"]:
         """The same, with skin that looks the same in every photo."""
         settings = self.settings
-        if len(self.photos) < 2 or not settings.photometric:
-            return x
-        photos = [
-            PhotometricView(ImagePyramid.of(photo.pixels), person_mask(face, photo))
-            for photo, face in zip(self.photos, self.faces, strict=True)
-        ]
-        for number, (size, weight, renewals) in enumerate(settings.schedule):
-            if number + 1 == len(settings.schedule):
-                x = self._freed(x)
-            texels = skin_texels(self.template, size)
-            compared = PhotometricSettings(weight=weight * settings.photometric)
+        for number, (size, weight, renewals) in enumerate(schedule):
             for _ in range(renewals):
-                term = photometric_term(self.views, x, texels, photos, compared)
+                term = self._skin(x, size, weight * settings.photometric)
                 if term is None:
                     return x
                 energy = self._energy(x, contour=True, trust=settings.photometric_trust)
                 energy = replace(energy, joint_terms=[term])
                 x = self._stage(x, self._names(EVERYTHING), settings.steps, energy, 1e-2, 3e-3)
-            watch.update((number + 1) / len(settings.schedule), "skin")
+            watch.update((number + 1) / len(schedule), "skin")
         return x
 
-    def _freed(self, x: Float[Tensor, " params"]) -> Float[Tensor, " params"]:
+    def _skin(self, x: Tensor, size: int, weight: float) -> PhotometricPatches | None:
+        """What the photos show of the same places of the skin; None if they cannot be compared."""
+        if len(self.photos) < 2 or not weight:
+            return None
+        texels, settings = skin_texels(self.template, size), PhotometricSettings(weight=weight)
+        return photometric_term(self.views, x, texels, self._pyramids, settings)
+
+    @cached_property
+    def _pyramids(self) -> list[PhotometricView]:
+        return [
+            PhotometricView(ImagePyramid.of(photo.pixels), person_mask(face, photo))
+            for photo, face in zip(self.photos, self.faces, strict=True)
+        ]
+
+    def freed(self, x: Float[Tensor, " params"]) -> Float[Tensor, " params"]:
         """The same head in a space with directions beyond the modes, if it is the shipped one."""
-        if self.model is not identity_model() or not self.settings.finer:
+        several = len(self.photos) > 1 and self.settings.photometric
+        if self.model is not identity_model() or not several or not self.settings.finer:
             return x
         before, values = self.views.table, self.views.table.unpack(x)
         self.model = finer_model(self.settings.finer)
@@ -294,22 +302,37 @@ class _Fit:
             out[run.start : run.start + before[name].size] = values[name].flatten()
         return out
 
-    def stranger(self, x: Float[Tensor, " params"]) -> int | None:
-        """The photo that most likely shows somebody else, if one does; three are needed to tell."""
+    def without_stranger(
+        self, x: Float[Tensor, " params"], watch: Progress
+    ) -> "tuple[_Fit, Float[Tensor, ' params']] | None":
+        """A coarse fit without a photo of somebody else, if there is one; three are needed to
+        tell."""
         if len(self.photos) < 3:
             return None
-        odds = self.same_person(x).numpy()
-        worst = int(odds.argmin())
-        return worst if odds[worst] < STRANGER * np.median(np.delete(odds, worst)) else None
+        skin, best = self._skin_difference(x), None
+        for photo in suspects(self.same_person(x), skin):
+            chosen = self.chosen.without(photo, "it seems to show somebody else")
+            fit = _Fit(self.model, chosen, self.config)
+            y = fit.compare_skin(fit.place(watch), watch, self.settings.schedule[:-1])
+            after = fit._skin_difference(y)
+            if skin is None or after is None:
+                return fit, y
+            gain = skin.without(photo) / after.mean()
+            if gain > max(BETTER, 0.0 if best is None else best[0]):
+                best = gain, fit, y
+        return None if best is None else best[1:]
+
+    def _skin_difference(self, x: Tensor) -> SkinDifference | None:
+        size, weight, _ = self.settings.schedule[0]
+        term = self._skin(x, size, weight * self.settings.photometric)
+        if term is None:
+            return None
+        return SkinDifference.of(term, self.views.pixels_together(x, term.corners, term.bary))
 
     def same_person(self, x: Float[Tensor, " params"]) -> Float[Tensor, " photos"]:
-        """Log odds of each photo that it shows the others' person rather than anybody.
-
-        A person is an identity and what the detector gets wrong in all of their photos.
-        """
+        """Log odds of each photo that it shows the others' person rather than anybody."""
         table, pictures = self.views.table, self._energy(x, contour=True).pictures
-        everything = torch.arange(table.size)
-        person = torch.cat([everything[table.slices[name]] for name in PERSON])
+        person = torch.arange(table.size)[table.slices["identity"]]
         prior, free, said = self._priors()[0].curvature(x.numpy()), self._loose(x), []
         for view, terms in enumerate(pictures):
             own = self.views.own(view)

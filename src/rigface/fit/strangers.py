@@ -1,13 +1,19 @@
-"""Which of several photos shows somebody else: evidence for one identity against another.
+"""Which of several photos shows somebody else: by its shape, and by its skin.
 
-Linearised at the joint solution z*, a photo's energy in the identity z is a quadratic after its own
-camera, expression and detector error are minimised out (Schur complement):
+**Shape.** Linearised at the joint solution z*, a photo's energy in the identity z is a quadratic
+after its own camera, expression and detector error are minimised out (Schur complement):
 
     E_v(z) = (z - z*)^T L_v (z - z*) / 2 + h_v^T (z - z*)
 
 With Gaussian beliefs N(m, P^-1) about z the probability of the photo is a Gaussian integral. Two
 beliefs compete: what all other photos say together with the prior (the same person), and the prior
-alone (anybody). A photo that anybody explains better is a stranger's.
+alone (anybody). Their log odds tell how well a photo fits the others.
+
+**Skin.** On a head that is not theirs the photos of one person do not agree about its skin, and a
+stranger's agrees least (1 - NCC of photometric consistency).
+
+Either makes a photo a suspect. A stranger who stays in also spoils the head for the others, so a
+suspect is one if the skin of the others differs much less in a fit without it.
 """
 
 from collections.abc import Sequence
@@ -18,6 +24,14 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rigface.solve.problem import Quadratic
+from rigface.terms.photometric import PhotometricPatches
+
+SHAPE, SKIN = 8.0, 0.4
+"""Log odds that a photo lacks against the others' median, and logarithm of its skin's difference
+over theirs, that alone make a photo a suspect."""
+SUSPECTS = 2
+BETTER = 1.25
+"""The others' skin differs this many times less in a fit without a stranger."""
 
 
 @dataclass(frozen=True)
@@ -63,6 +77,52 @@ def log_odds(
         for photo in photos
     ]
     return torch.stack(out)
+
+
+@dataclass(frozen=True)
+class SkinDifference:
+    """1 - NCC of the skin between every two photos, over what both see."""
+
+    total: Float[Tensor, "photos photos"]
+    """Sum over patches, each by its joint visibility; symmetric with a zero diagonal."""
+    share: Float[Tensor, "photos photos"]
+    """Sum of the joint visibility."""
+
+    @staticmethod
+    def of(term: PhotometricPatches, pixels: Float[Tensor, "photos texels 2"]) -> "SkinDifference":
+        """With the texels at these pixels."""
+        both = term.share.T[:, :, None] * term.share.T[:, None, :] * (term.pairs > 0)
+        return SkinDifference((both * (1 - term.similarity(pixels))).sum(dim=0), both.sum(dim=0))
+
+    def of_photos(self) -> Float[Tensor, " photos"]:
+        """Mean of each photo's pairs; NaN for one that shares nothing."""
+        return self.total.sum(dim=1) / self.share.sum(dim=1)
+
+    def without(self, photo: int) -> float:
+        """Mean of all pairs of the others; NaN without any."""
+        kept = torch.arange(len(self.total)) != photo
+        return float(self.total[kept][:, kept].sum() / self.share[kept][:, kept].sum())
+
+    def mean(self) -> float:
+        """Of all pairs."""
+        return float(self.total.sum() / self.share.sum())
+
+
+def suspects(odds: Float[Tensor, " photos"], skin: SkinDifference | None) -> list[int]:
+    """Photos that may show somebody else, the most suspicious first; at most `SUSPECTS`."""
+    doubt = (_others(odds) - odds) / SHAPE
+    if skin is not None:
+        unlike = skin.of_photos()
+        doubt = doubt + ((unlike / _others(unlike)).log() / SKIN).nan_to_num(0.0)
+    order = doubt.argsort(descending=True)[:SUSPECTS]
+    return [int(photo) for photo in order if doubt[photo] > 1]
+
+
+def _others(values: Float[Tensor, " photos"]) -> Float[Tensor, " photos"]:
+    """Median of the other photos' values, for each photo."""
+    count = len(values)
+    rest = values.repeat(count, 1)[~torch.eye(count, dtype=torch.bool)].reshape(count, count - 1)
+    return rest.nanquantile(0.5, dim=1)
 
 
 def _log_likelihood(photo: IdentityEvidence, precision: Tensor, drive: Tensor) -> Tensor:
