@@ -6,11 +6,12 @@ import torch
 from rigface.fit.strangers import (
     SHAPE,
     SKIN,
+    STRANGER,
     IdentityEvidence,
     SkinDifference,
+    doubts,
     identity_evidence,
     log_odds,
-    suspects,
 )
 from rigface.solve.problem import Quadratic
 
@@ -87,30 +88,26 @@ def test_the_skin_of_photos_is_compared_pair_by_pair() -> None:
     torch.testing.assert_close(
         skin.of_photos(), torch.tensor([0.2, 0.2, 0.2, 0.4], dtype=torch.float64)
     )
-    assert abs(skin.without(3) - 0.1) < 1e-12 and abs(skin.mean() - 0.25) < 1e-12
     alone = SkinDifference(torch.zeros(2, 2).double(), torch.zeros(2, 2).double())
     assert alone.of_photos().isnan().all()
 
 
-def test_shape_or_skin_or_both_make_a_suspect() -> None:
-    alike = torch.tensor([10.0, 11.0, 10.0, 9.0, 10.0]).double()
+def test_shape_and_skin_add_up() -> None:
+    alike = torch.tensor([10.0, 11.0, 10.0, 9.0, 10.0], dtype=torch.float64)
     same = skin_of([0.1] * 5)
-    assert suspects(alike, same) == suspects(alike, None) == []
+    assert float(doubts(alike, same).max()) < 0.2
+    torch.testing.assert_close(doubts(alike, same), doubts(alike, None))
     apart = alike.clone()
-    apart[1] -= 1.2 * SHAPE
-    assert suspects(apart, None) == suspects(apart, same) == [1]
-    other = skin_of([0.1, 0.1, 0.1, 0.1, 0.25])
-    assert suspects(alike, other) == [4]
-    assert sorted(suspects(apart, other)) == [1, 4]
-    half = alike.clone()
-    half[4] -= 0.6 * SHAPE
-    little = skin_of([0.1, 0.1, 0.1, 0.1, 0.13])
-    assert suspects(half, None) == suspects(alike, little) == [] and suspects(half, little) == [4]
+    apart[1] -= 2 * SHAPE
+    assert int(doubts(apart, None).argmax()) == 1 and float(doubts(apart, None)[1]) > STRANGER
+    other = skin_of([0.1, 0.3, 0.1, 0.1, 0.1])
+    ratio = 0.3 / float(other.of_photos()[0])
+    more = doubts(apart, other) - doubts(apart, None)
+    assert abs(float(more[1]) - np.log(ratio) / SKIN) < 1e-9
 
 
 def test_a_photo_that_shares_no_skin_is_judged_by_its_shape() -> None:
     skin = skin_of([0.1] * 4)
     skin.total[3] = skin.total[:, 3] = skin.share[3] = skin.share[:, 3] = 0.0
     odds = torch.tensor([10.0, 10.0, 10.0, 10.0 - 1.2 * SHAPE]).double()
-    assert suspects(odds, skin) == [3]
-    assert suspects(torch.full((4,), 10.0).double(), skin) == []
+    torch.testing.assert_close(doubts(odds, skin), doubts(odds, None))

@@ -54,11 +54,11 @@ from rigface.fit.registration import Registration
 from rigface.fit.result import FittedRig
 from rigface.fit.rig_pose import fitted_rig
 from rigface.fit.strangers import (
-    BETTER,
+    STRANGER,
     SkinDifference,
+    doubts,
     identity_evidence,
     log_odds,
-    suspects,
 )
 from rigface.fit.views import DetectorModes, HeadSpace, View, Views
 from rigface.fit.views_energy import ViewsEnergy
@@ -181,8 +181,10 @@ def fit_photos(
             return replace(_paper(head_model, chosen, config, watch), seconds=dict(watch.seconds))
         fit = _Fit(head_model, chosen, config)
         x = fit.compare_skin(fit.place(watch), watch, coarse)
-        while (better := fit.without_stranger(x, watch)) is not None:
-            fit, x = better
+        while (stranger := fit.stranger(x)) is not None:
+            chosen = chosen.without(stranger, "it seems to show somebody else")
+            fit = _Fit(head_model, chosen, config)
+            x = fit.compare_skin(fit.place(watch), watch, coarse)
         x = fit.compare_skin(fit.freed(x), watch, fine)
         result = fit.result(x)
     return replace(result, seconds=dict(watch.seconds))
@@ -302,25 +304,13 @@ class _Fit:
             out[run.start : run.start + before[name].size] = values[name].flatten()
         return out
 
-    def without_stranger(
-        self, x: Float[Tensor, " params"], watch: Progress
-    ) -> "tuple[_Fit, Float[Tensor, ' params']] | None":
-        """A coarse fit without a photo of somebody else, if there is one; three are needed to
-        tell."""
+    def stranger(self, x: Float[Tensor, " params"]) -> int | None:
+        """The photo that most likely shows somebody else, if one does; three are needed to tell."""
         if len(self.photos) < 3:
             return None
-        skin, best = self._skin_difference(x), None
-        for photo in suspects(self.same_person(x), skin):
-            chosen = self.chosen.without(photo, "it seems to show somebody else")
-            fit = _Fit(self.model, chosen, self.config)
-            y = fit.compare_skin(fit.place(watch), watch, self.settings.schedule[:-1])
-            after = fit._skin_difference(y)
-            if skin is None or after is None:
-                return fit, y
-            gain = skin.without(photo) / after.mean()
-            if gain > max(BETTER, 0.0 if best is None else best[0]):
-                best = gain, fit, y
-        return None if best is None else best[1:]
+        doubt = doubts(self.same_person(x), self._skin_difference(x))
+        worst = int(doubt.argmax())
+        return worst if doubt[worst] > STRANGER else None
 
     def _skin_difference(self, x: Tensor) -> SkinDifference | None:
         size, weight, _ = self.settings.schedule[0]

@@ -12,8 +12,7 @@ alone (anybody). Their log odds tell how well a photo fits the others.
 **Skin.** On a head that is not theirs the photos of one person do not agree about its skin, and a
 stranger's agrees least (1 - NCC of photometric consistency).
 
-Either makes a photo a suspect. A stranger who stays in also spoils the head for the others, so a
-suspect is one if the skin of the others differs much less in a fit without it.
+Both are added up, each against what the other photos have of it.
 """
 
 from collections.abc import Sequence
@@ -28,10 +27,9 @@ from rigface.terms.photometric import PhotometricPatches
 
 SHAPE, SKIN = 8.0, 0.4
 """Log odds that a photo lacks against the others' median, and logarithm of its skin's difference
-over theirs, that alone make a photo a suspect."""
-SUSPECTS = 2
-BETTER = 1.25
-"""The others' skin differs this many times less in a fit without a stranger."""
+over theirs, that each make one unit of doubt."""
+STRANGER = 1.6
+"""Doubt above which a photo is left out (docs/views.md has what honest and spoiled sets give)."""
 
 
 @dataclass(frozen=True)
@@ -98,24 +96,17 @@ class SkinDifference:
         """Mean of each photo's pairs; NaN for one that shares nothing."""
         return self.total.sum(dim=1) / self.share.sum(dim=1)
 
-    def without(self, photo: int) -> float:
-        """Mean of all pairs of the others; NaN without any."""
-        kept = torch.arange(len(self.total)) != photo
-        return float(self.total[kept][:, kept].sum() / self.share[kept][:, kept].sum())
 
-    def mean(self) -> float:
-        """Of all pairs."""
-        return float(self.total.sum() / self.share.sum())
+def doubts(odds: Float[Tensor, " photos"], skin: SkinDifference | None) -> Float[Tensor, " photos"]:
+    """How much speaks for somebody else in each photo; above `STRANGER` too much.
 
-
-def suspects(odds: Float[Tensor, " photos"], skin: SkinDifference | None) -> list[int]:
-    """Photos that may show somebody else, the most suspicious first; at most `SUSPECTS`."""
+    Photos are compared with each other, so whatever makes all of them fit badly does not count.
+    """
     doubt = (_others(odds) - odds) / SHAPE
     if skin is not None:
         unlike = skin.of_photos()
         doubt = doubt + ((unlike / _others(unlike)).log() / SKIN).nan_to_num(0.0)
-    order = doubt.argsort(descending=True)[:SUSPECTS]
-    return [int(photo) for photo in order if doubt[photo] > 1]
+    return doubt
 
 
 def _others(values: Float[Tensor, " photos"]) -> Float[Tensor, " photos"]:
