@@ -313,7 +313,8 @@ class _Fit:
         return worst if doubt[worst] > STRANGER else None
 
     def _skin_difference(self, x: Tensor) -> SkinDifference | None:
-        size, weight, _ = self.settings.schedule[0]
+        # The finest texels: light that changes from photo to photo changes them least.
+        size, weight, _ = self.settings.schedule[-1]
         term = self._skin(x, size, weight * self.settings.photometric)
         if term is None:
             return None

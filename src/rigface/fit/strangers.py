@@ -25,7 +25,7 @@ from torch import Tensor
 from rigface.solve.problem import Quadratic
 from rigface.terms.photometric import PhotometricPatches
 
-SHAPE, SKIN = 8.0, 0.4
+SHAPE, SKIN = 8.0, 0.3
 """Log odds that a photo lacks against the others' median, and logarithm of its skin's difference
 over theirs, that each make one unit of doubt."""
 STRANGER = 1.6
