@@ -51,18 +51,6 @@ class HeadSize:
     how: Literal["iris", "population", "cameras"]
     """What told it."""
 
-    def combined(self, other: "HeadSize") -> "HeadSize":
-        """Both by their precisions; told by the surer one."""
-        ours, theirs = self.log_sigma**-2, other.log_sigma**-2
-        share = ours / (ours + theirs)
-        surer = self if share >= 0.5 else other
-        return HeadSize(
-            scale=self.scale**share * other.scale ** (1 - share),
-            log_sigma=(ours + theirs) ** -0.5,
-            from_iris=surer.from_iris,
-            how=surer.how,
-        )
-
     def interval(self) -> tuple[float, float]:
         """95 % of the scale."""
         spread = float(np.exp(1.96 * self.log_sigma))

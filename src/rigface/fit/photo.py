@@ -484,19 +484,18 @@ class _Fit:
         return assemble_head(self.template, scale * registration.vertices, rig.skin_linear), rig
 
     def _size(self, x: Tensor, head: Head, covariance: Tensor) -> HeadSize:
-        """Each photo's irises give one answer, the population's counts once; known cameras know
-        better, if they are in metres and far enough from each other."""
+        """The surer of irises with the population, and known cameras: these know better if they
+        are in metres and far enough from each other."""
         own = self._own_size(x, head)
         if not isinstance(self.views, KnownViews) or not self.chosen.metric_cameras:
             return own
         if len(self.photos) < 2:  # one tells no distance
             return own
         variance = float(covariance.diagonal()[self.views.table.slices["log_scale"]])
-        known = self.views.head_size(x, variance)
-        return known.combined(own)
+        return min(self.views.head_size(x, variance), own, key=lambda size: size.log_sigma)
 
     def _own_size(self, x: Tensor, head: Head) -> HeadSize:
-        """By irises and population."""
+        """Each photo's irises give one answer, the population's counts once."""
         spread = POPULATION_SIZE_SIGMA
         centres, radii = _eyeballs(self.template, head)
         answers = [

@@ -25,10 +25,12 @@ from torch import Tensor
 from rigface.solve.problem import Quadratic
 from rigface.terms.photometric import PhotometricPatches
 
-SHAPE, SKIN = 8.0, 0.3
-"""Log odds that a photo lacks against the others' median, and logarithm of its skin's difference
-over theirs, that each make one unit of doubt."""
-STRANGER = 1.6
+SHAPE = 8.0
+"""Log odds that a photo lacks against the others' median, for one unit of doubt."""
+SKIN = 0.2
+"""Logarithm of a photo's skin difference over the others' median, for one unit of doubt; twice the
+others' median deviation from it comes on top, in squares."""
+STRANGER = 1.8
 """Doubt above which a photo is left out (docs/views.md has what honest and spoiled sets give)."""
 
 
@@ -102,18 +104,25 @@ def doubts(odds: Float[Tensor, " photos"], skin: SkinDifference | None) -> Float
 
     Photos are compared with each other, so whatever makes all of them fit badly does not count.
     """
-    doubt = (_others(odds) - odds) / SHAPE
+    doubt = (_median(_others(odds)) - odds) / SHAPE
     if skin is not None:
-        unlike = skin.of_photos()
-        doubt = doubt + ((unlike / _others(unlike)).log() / SKIN).nan_to_num(0.0)
+        unlike = skin.of_photos().log()
+        others = _others(unlike)
+        middle = _median(others)
+        # Light that changes from photo to photo makes honest photos differ unevenly.
+        spread = 2 * _median((others - middle[:, None]).abs())
+        doubt = doubt + ((unlike - middle) / spread.hypot(unlike.new_tensor(SKIN))).nan_to_num(0.0)
     return doubt
 
 
-def _others(values: Float[Tensor, " photos"]) -> Float[Tensor, " photos"]:
-    """Median of the other photos' values, for each photo."""
+def _others(values: Float[Tensor, " photos"]) -> Float[Tensor, "photos rest"]:
+    """The other photos' values, for each photo."""
     count = len(values)
-    rest = values.repeat(count, 1)[~torch.eye(count, dtype=torch.bool)].reshape(count, count - 1)
-    return rest.nanquantile(0.5, dim=1)
+    return values.repeat(count, 1)[~torch.eye(count, dtype=torch.bool)].reshape(count, count - 1)
+
+
+def _median(values: Float[Tensor, "photos rest"]) -> Float[Tensor, " photos"]:
+    return values.nanquantile(0.5, dim=1)
 
 
 def _log_likelihood(photo: IdentityEvidence, precision: Tensor, drive: Tensor) -> Tensor:
