@@ -4,9 +4,10 @@
 2 first camera        scaled orthography on the prior's mean head
 3 pose                rotation and place
 4 pose, expression, identity, focal length; contours against the background
-5 who                 of three photos or more, one that shows somebody else is left out
-6 skin                looks the same in all photos: photometric consistency, coarse to fine
-7 size                from the irises and the population, or from known cameras
+5 skin                looks the same in all photos: photometric consistency, coarse to fine
+6 who                 of three photos or more, one that shows somebody else is left out
+7 finer identity      beyond the modes of the prior, in the last stage of skin
+8 size                from the irises and the population, or from known cameras
 """
 
 import math
