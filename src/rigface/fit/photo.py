@@ -10,7 +10,7 @@
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Literal
@@ -40,7 +40,7 @@ from rigface.fit.paper_views import (
     edge_term,
     landmark_term,
 )
-from rigface.fit.parts import Head, assemble_head
+from rigface.fit.parts import Head, assemble_head, follow
 from rigface.fit.person_mask import person_mask
 from rigface.fit.photo_choice import Chosen, choose, photo_name, unlike_expressions
 from rigface.fit.photo_result import PhotoResult, PhotoView
@@ -56,6 +56,7 @@ from rigface.fit.rig_pose import fitted_rig
 from rigface.fit.strangers import identity_evidence, log_odds
 from rigface.fit.views import DetectorModes, HeadSpace, View, Views
 from rigface.fit.views_energy import ViewsEnergy
+from rigface.geometry.similarity import Similarity
 from rigface.models.identity import AsmIdentity
 from rigface.models.linear import LinearModel
 from rigface.models.posed import POSE, PosedModel
@@ -381,7 +382,7 @@ class _Fit:
         values = self.views.table.unpack(x)
         identity = values["identity"]
         registration, models = self._registration(identity, asm)
-        size = self._size(x, self._head(registration, models, 1.0)[0])
+        size = self._size(x, follow(self.template, registration.vertices))
         head, rig = self._head(registration, models, size.scale)
         views = tuple(self._view(x, view, head, size) for view in range(len(self.photos)))
         reason, warnings = _judge(views, self.faces, self.photos)
@@ -430,13 +431,13 @@ class _Fit:
         rig = fitted_rig(models, registration, scale)
         return assemble_head(self.template, scale * registration.vertices, rig.skin_linear), rig
 
-    def _size(self, x: Tensor, head: Head) -> HeadSize:
+    def _size(self, x: Tensor, moved: Mapping[str, Similarity]) -> HeadSize:
         """Each photo's irises give one answer, the population's counts once; known cameras know."""
         if isinstance(self.views, KnownViews) and len(self.photos) > 1:  # one tells no distance
             scale = self.views.world_from_model(x).scale
             return HeadSize(scale, KNOWN_SIZE_SIGMA, None, "cameras")
         spread = POPULATION_SIZE_SIGMA
-        centres, radii = _eyeballs(self.template, head)
+        centres, radii = _eyeballs(self.template, moved)
         answers = [
             head_size(face, centres, radii, self.views.camera(x, view), spread)
             for view, face in enumerate(self.faces)
@@ -456,7 +457,7 @@ class _Fit:
         skin = ImagePoints(rows.corners, rows.bary, rows.pixels, rows.sigma)
         pixels = self.views.pixels(x, view, skin)
         miss = np.linalg.norm(pixels.numpy() - rows.pixels, axis=1)
-        centres, radii = _eyeballs(self.template, head)
+        centres, radii = _eyeballs(self.template, head.moved)
         looks = {}
         for row, side in enumerate("RL"):
             if face.iris_seen[row]:
@@ -574,9 +575,9 @@ def ibug_places(embedding: LandmarkEmbedding) -> tuple[np.ndarray, np.ndarray]:
     return corners, 0.5 * embedding.bary[pairs].reshape(len(pairs), -1)
 
 
-def _eyeballs(template: Template, head: Head) -> tuple[np.ndarray, np.ndarray]:
+def _eyeballs(template: Template, parts: Mapping[str, Similarity]) -> tuple[np.ndarray, np.ndarray]:
     """Centres and radii, right eye first."""
-    balls = [(head.moved[f"eyeball.{side}"], template.eyeballs[side]) for side in "RL"]
+    balls = [(parts[f"eyeball.{side}"], template.eyeballs[side]) for side in "RL"]
     centres = np.array([moved.apply(ball.centre) for moved, ball in balls])
     return centres, np.array([moved.scale * ball.radius for moved, ball in balls])
 
