@@ -24,7 +24,7 @@ from rigface.evidence.face import FaceObservation
 IRIS_MM, IRIS_SIGMA_MM = 11.7, 0.5
 _FOLLOWED = 0.67
 """How much of the logarithm of true width over usual width is seen in the width that is read."""
-_NARROWED = {"nose": 0.33, "temple": 0.10}
+_NARROWED = {"nose": 0.33, "temple": 0.12}
 """Logarithm by which too little is read of an eye that the camera sees from its side of the nose or
 of the temple: times the square of the sine of the angle to the side."""
 _READ, _READ_PX = 0.027, 0.3
