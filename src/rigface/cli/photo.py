@@ -11,7 +11,7 @@ import tyro
 
 from rigface.cli.checks import check_rig_detail
 from rigface.cli.messages import conclude
-from rigface.cli.process import importing
+from rigface.cli.process import beside, importing
 from rigface.cli.scan import Formats
 from rigface.errors import InputError, UsageError
 from rigface.progress import Progress, open_progress
@@ -76,13 +76,15 @@ class PhotoCommand:
             raise UsageError("--cameras is for one person's photos; leave out --all and --face")
         check_writable(self.out)
         with closing(open_progress(sys.stderr, self.quiet)) as progress:
+            # Decoding and networks are native code: the interpreter is free for imports meanwhile.
+            ready = beside(_get_ready)
             with progress.stage("load"):
                 photos = [read_photo(path) for path in self.images]
-            with progress.stage("start"), importing():
-                import rigface.fit.photo  # noqa: F401
             known = self._known_cameras(photos)
             with progress.stage("detect"):
                 faces = self._faces(photos)
+            with progress.stage("start"):
+                ready.result()
             if self.all:
                 codes = [
                     self._fit(photos, [face], self.out / f"face_{number}", progress)
@@ -94,15 +96,14 @@ class PhotoCommand:
             return self._fit(photos, chosen, self.out, progress, counts, known)
 
     def _known_cameras(self, photos: "list[Photo]") -> "KnownCameras | None":
-        from rigface.io.cameras import cameras_of, read_camera_file
-
         if self.cameras is None:
             return None
+        from rigface.io.cameras import cameras_of, read_camera_file
+
         file = read_camera_file(self.cameras)
         return KnownCameras(file, cameras_of(photos, file.cameras, self.cameras))
 
     def _faces(self, photos: "list[Photo]") -> "list[list[FaceObservation]]":
-        from rigface.fit.photo_choice import no_face
         from rigface.perception import load_detector
 
         with importing():
@@ -114,6 +115,8 @@ class PhotoCommand:
                 out.append([])
                 continue
             if not found:
+                from rigface.fit.photo_choice import no_face  # waits for the imports beside
+
                 raise InputError(no_face(photo))
             wanted = self.face or 0
             if not 0 <= wanted < len(found):
@@ -133,10 +136,9 @@ class PhotoCommand:
         counts: list[int] | None = None,
         known: "KnownCameras | None" = None,
     ) -> int:
-        with importing():
-            from rigface.fit.photo import PhotoConfig, fit_photos
-            from rigface.fit.texture import dress
-            from rigface.report.photo_outputs import write_photo_outputs
+        from rigface.fit.photo import PhotoConfig, fit_photos
+        from rigface.fit.texture import dress
+        from rigface.report.photo_outputs import write_photo_outputs
 
         config = PhotoConfig(shared_expression=self.shared_expression, seed=self.seed)
         cameras = known.of_photos if known else None
@@ -159,6 +161,15 @@ class PhotoCommand:
                 result, dressed, out, rig=self.rig, save=self.save, lod=self.lod, progress=progress
             )
         return conclude(out, describe, as_json=self.json, quiet=self.quiet)
+
+
+def _get_ready() -> None:
+    """All that a fit needs before it sees a photo."""
+    with importing():
+        import rigface.fit.photo
+        import rigface.fit.texture
+        import rigface.report.photo_outputs  # noqa: F401
+    rigface.fit.photo.identity_model()
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """From the solution of a photo fit to its result: the metric head, what each photo saw, sigmas."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -11,13 +12,14 @@ from torch import Tensor
 from rigface.fit.iris import HeadSize, gaze, head_size
 from rigface.fit.known_views import KnownViews
 from rigface.fit.models import FitModels, build_models
-from rigface.fit.parts import Head, assemble_head
+from rigface.fit.parts import Head, assemble_head, follow
 from rigface.fit.photo_fit import PhotoFit
 from rigface.fit.photo_gate import judge_photos
 from rigface.fit.photo_result import FocalHow, PhotoResult, PhotoView
 from rigface.fit.registration_result import Registration
 from rigface.fit.result import FittedRig
 from rigface.fit.rig_pose import fitted_rig
+from rigface.geometry.similarity import Similarity
 from rigface.models.identity import AsmIdentity
 from rigface.models.linear import LinearModel
 from rigface.models.posed import POSE, PosedModel
@@ -37,7 +39,7 @@ def photo_outcome(
     """The rigged head at the solution; `asm` are variables that the prior does not bind."""
     values = fit.views.table.unpack(x)
     registration, models = _registration(fit, values["identity"], asm)
-    size = _size(fit, x, _head(fit.template, registration, models, 1.0)[0])
+    size = _size(fit, x, follow(fit.template, registration.vertices))
     head, rig = _head(fit.template, registration, models, size.scale)
     views = tuple(_view(fit, x, view, head, size) for view in range(len(fit.photos)))
     verdict = judge_photos(views, None if fit.views.shared else values["expression"].numpy())
@@ -87,12 +89,12 @@ def _head(
     return assemble_head(template, scale * registration.vertices, rig.skin_linear), rig
 
 
-def _size(fit: PhotoFit, x: Float[Tensor, " params"], head: Head) -> HeadSize:
+def _size(fit: PhotoFit, x: Float[Tensor, " params"], moved: Mapping[str, Similarity]) -> HeadSize:
     """Each photo's irises give one answer, the population's counts once; known cameras know."""
     if isinstance(fit.views, KnownViews) and len(fit.photos) > 1:  # one tells no distance
         scale = fit.views.world_from_model(x).scale
         return HeadSize(scale, KNOWN_SIZE_SIGMA, None, "cameras")
-    centres, radii = _eyeballs(fit.template, head)
+    centres, radii = _eyeballs(fit.template, moved)
     answers = [
         head_size(face, centres, radii, fit.views.camera(x, view), POPULATION_SIZE_SIGMA)
         for view, face in enumerate(fit.faces)
@@ -112,7 +114,7 @@ def _view(
     weights = fit.views.head(x, view)[fit.model.table["identity"].size :].tolist()
     names = fit.template.expressions.names
     miss = np.linalg.norm(fit.views.pixels(x, view, points).numpy() - points.pixels, axis=1)
-    centres, radii = _eyeballs(fit.template, head)
+    centres, radii = _eyeballs(fit.template, head.moved)
     looks = {
         side: gaze(centres[row], float(radii[row]), face.iris[row, 0], camera)
         for row, side in enumerate("RL")
@@ -131,10 +133,10 @@ def _view(
 
 
 def _eyeballs(
-    template: Template, head: Head
+    template: Template, parts: Mapping[str, Similarity]
 ) -> tuple[Float[np.ndarray, "2 3"], Float[np.ndarray, "2"]]:
     """Centres and radii, right eye first."""
-    balls = [(head.moved[f"eyeball.{side}"], template.eyeballs[side]) for side in "RL"]
+    balls = [(parts[f"eyeball.{side}"], template.eyeballs[side]) for side in "RL"]
     centres = np.array([moved.apply(ball.centre) for moved, ball in balls])
     return centres, np.array([moved.scale * ball.radius for moved, ball in balls])
 
