@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 
 from rigface.evidence.scan import Scan
-from rigface.fit.registration import RegistrationSettings
+from rigface.fit.registration_settings import RegistrationSettings
 from rigface.fit.result import ScanResult
 from rigface.fit.scan import ScanConfig, fit_scan
 from rigface.geometry.mesh import Mesh, submesh

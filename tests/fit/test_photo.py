@@ -15,7 +15,6 @@ from rigface.errors import InputError
 from rigface.evidence.face import FaceObservation, FaceQuality
 from rigface.evidence.photo import Photo
 from rigface.fit.first_camera import first_camera
-from rigface.fit.iris import gaze, head_size
 from rigface.fit.parts import assemble_head
 from rigface.fit.photo import PhotoConfig, PhotoSettings, fit_photos, identity_model
 from rigface.fit.photo_result import PhotoResult
@@ -176,35 +175,6 @@ def test_the_first_camera_is_near(yaw: float) -> None:
     assert float(found.translation[2]) == pytest.approx(float(view.translation[2]), rel=0.15)
 
 
-def test_an_iris_tells_millimetres() -> None:
-    truth, view = person(3), camera(0.0)
-    face = seen(truth, view)
-    centres = np.array([load_template().eyeballs[side].centre for side in "RL"])
-    radii = np.array([load_template().eyeballs[side].radius for side in "RL"])
-    size = head_size(face, centres, radii, view, 0.05)
-    larger = face.landmarks.copy()
-    for centre in (468, 473):
-        larger[centre + 1 : centre + 5] += 0.1 * (larger[centre + 1 : centre + 5] - larger[centre])
-    other = head_size(replace(face, landmarks=larger), centres, radii, view, 0.05)
-    assert size.from_iris is not None and other.from_iris is not None
-    assert other.from_iris == pytest.approx(size.from_iris / 1.1, rel=1e-6)
-    assert abs(math.log(size.scale)) < abs(math.log(size.from_iris)) + 1e-12
-    low, high = size.interval()
-    assert low < size.scale < high
-    closed = replace(face, visible=np.arange(478) < 468)
-    assert head_size(closed, centres, radii, view, 0.05).from_iris is None
-
-
-def test_gaze_points_where_the_iris_is() -> None:
-    view, centre, radius = camera(0.3), np.array([0.03, 0.0, 0.02]), 0.012
-    for left, up in ((0.0, 0.0), (0.3, -0.2), (-0.25, 0.1)):
-        way = np.array([math.sin(left) * math.cos(up), math.sin(up), math.cos(left) * math.cos(up)])
-        iris = centre + radius * math.sqrt(1 - 0.45**2) * way
-        pixel = view.project(torch.from_numpy(iris[None]))[0][0].numpy()
-        look = gaze(centre, radius, pixel, view)
-        assert (look.left, look.up) == pytest.approx((left, up), abs=1e-6)
-
-
 def test_a_linear_3dmm_goes_through_the_same_recipe() -> None:
     template = load_template()
     skin = template.parts["skin"]
@@ -239,6 +209,7 @@ def test_known_cameras_tell_the_size() -> None:
     result = among_known_cameras((-0.4, 0.4))
     alone = among_known_cameras((-0.4, 0.4), photos=1)
     assert alone.size.how != "cameras", "one camera tells no distance"
+    assert alone.focal_how == "cameras", "but its lens"
     assert result.size.how == "cameras"
     assert result.size.from_iris is None
     face = np.flatnonzero(load_template().regions["face"])

@@ -91,17 +91,15 @@ def problem(term: PhotometricPatches, shared: bool = True) -> ViewsEnergy:
 def test_the_gradient_agrees_with_finite_differences(paper: bool) -> None:
     x = near_truth()
     energy = problem(term_at(x, 128, paper=paper, weight=100.0))
-    value, gradient = energy.value_and_gradient(x)
     quadratic = energy.quadratic(x)
-    assert value == pytest.approx(energy.energy(x)) == quadratic.energy
-    torch.testing.assert_close(quadratic.gradient, gradient)
+    assert quadratic.energy == pytest.approx(energy.energy(x))
     sigma = views().table.column("sigma")
     generator = torch.Generator().manual_seed(5)
     for _ in range(3):
         noise = torch.randn(len(x), generator=generator, dtype=torch.float64)
         step, h = sigma * noise, 1e-8
         numeric = (energy.energy(x + h * step) - energy.energy(x - h * step)) / (2 * h)
-        assert float(gradient @ step) == pytest.approx(numeric, rel=1e-4)
+        assert float(quadratic.gradient @ step) == pytest.approx(numeric, rel=1e-4)
 
 
 @pytest.mark.parametrize("shared", [True, False])

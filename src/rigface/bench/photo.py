@@ -7,8 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
+from rigface.bench.command import time_photo_command
+from rigface.bench.command_photos import write_large_photo
 from rigface.bench.machine import describe_machine
-from rigface.bench.photo_command import time_command
 from rigface.bench.photo_data import HEADS, PhotoHead, photo_head
 from rigface.bench.photo_fits import (
     Attempt,
@@ -89,7 +90,7 @@ def photo_report(
     rows += portraits
     if scope.command:
         say("rigface photo on 12 million pixels")
-        timed = time_command()
+        timed = time_photo_command(write_large_photo)
         rows += command_rows(timed)
         notes += [] if timed.reason is None else [f"No time of the command: {timed.reason}"]
     grids = [head_grid(heads), region_grid(heads), condition_grid(heads, OURS)]

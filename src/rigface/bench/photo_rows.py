@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from rigface.bench.photo_command import CommandTime
+from rigface.bench.command import CommandTime
 from rigface.bench.photo_data import SCORED_REGIONS
 from rigface.bench.photo_fits import Attempt, HeadScores
 from rigface.bench.photo_pictures import LENSES, LIGHTS, YAWS

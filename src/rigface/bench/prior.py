@@ -16,7 +16,7 @@ from rigface.bench.table import Grid, Report, Row, format_number
 from rigface.datasets.ict import load_ict
 from rigface.fit.alignment import align
 from rigface.fit.matching import Matcher, MatchRule, SkinTopology
-from rigface.fit.registration import MM, POSE_NAMES
+from rigface.fit.registration_settings import MM, POSE_NAMES
 from rigface.fit.stages import Stage, run_stage
 from rigface.fit.target import prepare_target
 from rigface.geometry.similarity import Similarity, align_points

@@ -9,8 +9,9 @@ from rigface.bench.peers import PeerFit
 from rigface.bench.registration_setup import Prepared
 from rigface.datasets.ict import load_ict, outside_surface
 from rigface.datasets.ict_parts import PARTS
+from rigface.fit.lids import BLINK
 from rigface.fit.matching import Matcher, SkinTopology
-from rigface.fit.registration import BLINK, fit_linear, fit_shape
+from rigface.fit.registration import fit_linear, fit_shape
 from rigface.metrics.distance import ErrorSamples, scan_to_mesh
 from rigface.metrics.mesh_quality import MeshQuality, mesh_quality
 from rigface.metrics.outer import label_surface

@@ -9,16 +9,12 @@ from jaxtyping import Float
 
 from rigface.bench.registration_data import BenchScan
 from rigface.bench.registration_fits import DEFAULT, skin_errors
+from rigface.fit.bones import Goal, fit_bones
 from rigface.fit.matching import Matcher, Matches, MatchRule, SkinTopology
 from rigface.fit.models import FitModels, build_models
-from rigface.fit.registration import (
-    Goal,
-    Registration,
-    RegistrationSettings,
-    fit_bones,
-    fit_shape,
-    free_form_goal,
-)
+from rigface.fit.registration import fit_shape, free_form_goal
+from rigface.fit.registration_result import Registration
+from rigface.fit.registration_settings import RegistrationSettings
 from rigface.fit.scan import ScanConfig
 from rigface.fit.target import prepare_target
 from rigface.geometry.similarity import Similarity

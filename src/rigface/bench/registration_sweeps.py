@@ -8,7 +8,7 @@ from rigface.bench.robustness import promised, try_variant
 from rigface.bench.scan_variants import all_variants
 from rigface.bench.table import Grid, Row, format_number
 from rigface.export.pruning import measure_pruning
-from rigface.fit.registration import BINDING, MIXTURE, TAU
+from rigface.fit.registration_settings import BINDING, MIXTURE, TAU
 from rigface.fit.rig_asset import baked_asset
 from rigface.fit.scan import ScanConfig
 

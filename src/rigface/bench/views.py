@@ -3,14 +3,16 @@
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
+from rigface.bench.command import time_photo_command
+from rigface.bench.command_photos import write_views
 from rigface.bench.machine import describe_machine
 from rigface.bench.photo_pictures import SIZE
 from rigface.bench.registration_data import data_dir
 from rigface.bench.table import Report
 from rigface.bench.views_cases import Case, Kept, Outcome, Scope, cases
-from rigface.bench.views_command import time_views_command
 from rigface.bench.views_fits import FitViews, fit_views
 from rigface.bench.views_heads import HEADS
 from rigface.bench.views_pictures import DISTANCES, DRAWS, FOCALS, SHARES
@@ -54,7 +56,7 @@ def views_report(
         grids.insert(1, recipe_grid(results))
     if scope.command:
         say("rigface photo on 5 photos of 2 million pixels")
-        timed = time_views_command(runner.head(scope.heads[0]))
+        timed = time_photo_command(partial(write_views, runner.head(scope.heads[0])))
         rows += command_rows(timed)
         notes += [] if timed.reason is None else [f"No time of the command: {timed.reason}"]
     return Report("views", "Faces from several photos", rows, describe_machine(), notes, grids)

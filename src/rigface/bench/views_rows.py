@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from rigface.bench.command import CommandTime
 from rigface.bench.table import Grid, Row, format_number
 from rigface.bench.views_cases import FEW, NAN, VIEWS, Case, Outcome, Spoiled
-from rigface.bench.views_command import ViewsCommandTime
 from rigface.bench.views_fits import (
     ABLATIONS,
     CALIBRATED,
@@ -170,7 +170,7 @@ def spoiled_rows(results: Results) -> list[Row]:
     return rows
 
 
-def command_rows(timed: ViewsCommandTime) -> list[Row]:
+def command_rows(timed: CommandTime) -> list[Row]:
     """The whole `rigface photo` on five photos."""
     on = f"{FEW} photos of 2 megapixels"
     return [

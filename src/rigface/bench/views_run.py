@@ -9,7 +9,7 @@ from pathlib import Path
 
 from rigface.bench.views_cases import Case, Kept, Outcome
 from rigface.bench.views_detect import seen_once
-from rigface.bench.views_fits import FittedViews, FitViews, fit_views, metric_vertices
+from rigface.bench.views_fits import FittedViews, FitViews, fit_views
 from rigface.bench.views_heads import HEADS, ViewsHead, views_head
 from rigface.bench.views_pictures import (
     Light,
@@ -93,9 +93,8 @@ class Runner:
         return self.fit(photos, faces, case.recipe, cameras)
 
     def _scored(self, case: Case, result: FittedViews, cpu: float) -> Outcome:
-        metric = case.recipe.calibrated
-        vertices = metric_vertices(result) if metric else result.neutral
-        errors = self.head(case.head).errors(result.template, vertices, with_scale=not metric)
+        metric = case.recipe.calibrated  # `neutral` has the true size then
+        errors = self.head(case.head).errors(result.template, result.neutral, with_scale=not metric)
         return Outcome(
             rmse=errors.rmse,
             scale=errors.scale,
@@ -104,7 +103,7 @@ class Runner:
             ok=result.ok,
             reason=result.reason,
             warnings=tuple(result.warnings),
-            face=hashlib.sha256(vertices.tobytes()).hexdigest()[:16],
+            face=hashlib.sha256(result.neutral.tobytes()).hexdigest()[:16],
         )
 
     def _photo(self, shot: ViewShot, light: Light) -> Photo:

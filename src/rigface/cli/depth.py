@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from rigface.cli.checks import check_rig_detail
 from rigface.cli.messages import conclude
 from rigface.cli.scan import Formats
 from rigface.cli.scan import describe as describe_scan
@@ -55,8 +56,7 @@ class DepthCommand:
         from rigface.io import check_writable
         from rigface.io.depth import load_depth_frames
 
-        if self.rig == "asm" and self.lod:
-            raise UsageError("--rig asm is exact on the template mesh only; use it with --lod 0")
+        check_rig_detail(self.rig, self.lod)
         if not self.frames:
             raise UsageError("at least one frame is needed: rigface depth FRAME [FRAME...] -o DIR")
         check_writable(self.out)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
+from rigface.cli.checks import check_rig_detail
 from rigface.cli.messages import conclude
-from rigface.cli.process import importing
+from rigface.cli.process import beside, importing
 from rigface.cli.scan import Formats
 from rigface.errors import InputError, UsageError
 from rigface.progress import Progress, open_progress
@@ -71,8 +72,7 @@ class PhotoCommand:
         from rigface.io import check_writable
         from rigface.io.image import read_photo
 
-        if self.rig == "asm" and self.lod:
-            raise UsageError("--rig asm is exact on the template mesh only; use it with --lod 0")
+        check_rig_detail(self.rig, self.lod)
         if len(self.images) > 1 and (self.landmarks or self.all or self.face is not None):
             raise UsageError("--landmarks, --face and --all are for a single photo")
         if self.labels is not None and (self.all or self.face is not None):
@@ -81,10 +81,10 @@ class PhotoCommand:
             raise UsageError("--cameras is for one person's photos; leave out --all and --face")
         check_writable(self.out)
         with closing(open_progress(sys.stderr, self.quiet)) as progress:
+            # Decoding and networks are native code: the interpreter is free for imports meanwhile.
+            ready = beside(_get_ready)
             with progress.stage("load"):
                 photos = [read_photo(path) for path in self.images]
-            with progress.stage("start"), importing():
-                import rigface.fit.photo  # noqa: F401
             known = self._known_cameras(photos)
             labels = self._labels(photos)
             with progress.stage("detect"):
@@ -94,6 +94,8 @@ class PhotoCommand:
                     [replace(face, labels=own) for face in found]
                     for found, own in zip(faces, labels, strict=True)
                 ]
+            with progress.stage("start"):
+                ready.result()
             if self.all:
                 codes = [
                     self._fit(photos, [face], self.out / f"face_{number}", progress)
@@ -105,20 +107,21 @@ class PhotoCommand:
             return self._fit(photos, chosen, self.out, progress, counts, known)
 
     def _labels(self, photos: "list[Photo]") -> "tuple[LabelMap, ...] | None":
+        if self.labels is None:
+            return None
         from rigface.io.label_map import labels_of
 
-        return None if self.labels is None else labels_of(photos, self.labels)
+        return labels_of(photos, self.labels)
 
     def _known_cameras(self, photos: "list[Photo]") -> "KnownCameras | None":
-        from rigface.io.cameras import cameras_of, read_camera_file
-
         if self.cameras is None:
             return None
+        from rigface.io.cameras import cameras_of, read_camera_file
+
         file = read_camera_file(self.cameras)
         return KnownCameras(file, cameras_of(photos, file.cameras, self.cameras))
 
     def _faces(self, photos: "list[Photo]") -> "list[list[FaceObservation]]":
-        from rigface.fit.photo_choice import no_face
         from rigface.perception import load_detector
 
         with importing():
@@ -130,6 +133,8 @@ class PhotoCommand:
                 out.append([])
                 continue
             if not found:
+                from rigface.fit.photo_choice import no_face  # waits for the imports beside
+
                 raise InputError(no_face(photo))
             wanted = self.face or 0
             if not 0 <= wanted < len(found):
@@ -149,10 +154,9 @@ class PhotoCommand:
         counts: list[int] | None = None,
         known: "KnownCameras | None" = None,
     ) -> int:
-        with importing():
-            from rigface.fit.photo import PhotoConfig, fit_photos
-            from rigface.fit.texture import dress
-            from rigface.report.photo_outputs import write_photo_outputs
+        from rigface.fit.photo import PhotoConfig, fit_photos
+        from rigface.fit.texture import dress
+        from rigface.report.photo_outputs import write_photo_outputs
 
         config = PhotoConfig(shared_expression=self.shared_expression, seed=self.seed)
         cameras = known.of_photos if known else None
@@ -176,6 +180,15 @@ class PhotoCommand:
                 result, dressed, out, rig=self.rig, save=self.save, lod=self.lod, progress=progress
             )
         return conclude(out, describe, as_json=self.json, quiet=self.quiet)
+
+
+def _get_ready() -> None:
+    """All that a fit needs before it sees a photo."""
+    with importing():
+        import rigface.fit.photo
+        import rigface.fit.texture
+        import rigface.report.photo_outputs  # noqa: F401
+    rigface.fit.photo.identity_model()
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 
 import tyro
 
+from rigface.cli.checks import check_rig_detail
 from rigface.cli.messages import conclude
 from rigface.cli.process import importing
-from rigface.errors import UsageError
 from rigface.progress import open_progress
 
 FORMATS = ("glb", "obj", "ply", "html")
@@ -78,8 +78,7 @@ class ScanCommand:
         from rigface.io import check_writable, load_landmarks, load_scan
 
         # What cannot work is said before torch is even imported.
-        if self.rig == "asm" and self.lod:
-            raise UsageError("--rig asm is exact on the template mesh only; use it with --lod 0")
+        check_rig_detail(self.rig, self.lod)
         check_writable(self.out)
         with closing(open_progress(sys.stderr, self.quiet)) as progress:
             with progress.stage("load"):

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import tyro
 
+from rigface.cli.checks import check_learned_file
 from rigface.cli.messages import EXIT_GOOD
 from rigface.cli.train_detector import DetectorCommand
 from rigface.cli.train_skinning import SkinningCommand
@@ -58,10 +59,7 @@ class PriorCommand:
 
     def _check(self) -> None:
         """What cannot work is said before torch is even imported."""
-        if not self.out.parent.is_dir():
-            raise InputError(f"the folder of --out {self.out} does not exist; create it first.")
-        if self.out.suffix != ".safetensors":
-            raise InputError(f"--out {self.out} must end in .safetensors.")
+        check_learned_file(self.out)
         if not 1 <= self.rank <= 65:
             raise InputError(f"--rank {self.rank}; 1 to 65 modes stay under 50,000 numbers.")
         if not 0 <= self.anny_weight < 1:

@@ -8,6 +8,7 @@ from typing import Annotated
 
 import tyro
 
+from rigface.cli.checks import check_learned_file
 from rigface.cli.messages import EXIT_GOOD
 from rigface.errors import InputError
 from rigface.progress import open_progress
@@ -61,10 +62,7 @@ class DetectorCommand:
 
     def _check(self) -> None:
         """What cannot work is said before torch is even imported."""
-        if not self.out.parent.is_dir():
-            raise InputError(f"the folder of --out {self.out} does not exist; create it first.")
-        if self.out.suffix != ".safetensors":
-            raise InputError(f"--out {self.out} must end in .safetensors.")
+        check_learned_file(self.out)
         if not 1 <= self.rank <= 100:
             raise InputError(f"--rank {self.rank}; expected 1 to 100 modes.")
         if self.ict_heads < 10 or self.anny_per_group < 3:

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import tyro
 
+from rigface.cli.checks import check_learned_file
 from rigface.cli.messages import EXIT_GOOD
 from rigface.errors import InputError, UsageError
 from rigface.progress import open_progress
@@ -97,10 +98,7 @@ class SkinningCommand:
             raise UsageError("give either --ict (ICT-FaceKit) or --heads (your own), and not both.")
         if self.heads is not None and not self.heads.is_dir():
             raise InputError(f"--heads {self.heads} is no folder.")
-        if not self.out.absolute().parent.is_dir():
-            raise InputError(f"the folder of --out {self.out} does not exist; create it first.")
-        if self.out.suffix != ".safetensors":
-            raise InputError(f"--out {self.out} must end in .safetensors.")
+        check_learned_file(self.out)
         if (
             self.sets < 1000
             or self.batch < 1

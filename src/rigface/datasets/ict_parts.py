@@ -35,9 +35,6 @@ PARTS = MappingProxyType(
 OUTSIDE = ("face", "head_and_neck", "sclera_left", "sclera_right")
 """What a scanner sees: each sclera is a closed ball, cornea included, around its iris."""
 
-NARROW_FACE = range(0, 6706)
-"""The front of the face within part `face`."""
-
 LANDMARKS_68 = (
     1225, 1888, 1052, 367, 1719, 1722, 2199, 1447, 966, 3661, 4390, 3927, 3924, 2608, 3272, 4088,
     3443, 268, 493, 1914, 2044, 1401, 3615, 4240, 4114, 2734, 2509, 978, 4527, 4942, 4857, 1140,

@@ -30,12 +30,8 @@ from rigface.fit.depth_fusion import (
 from rigface.fit.depth_size import settle_size
 from rigface.fit.matching import Matcher, SkinTopology
 from rigface.fit.models import FitModels, build_models
-from rigface.fit.registration import (
-    RegistrationSettings,
-    fit_shape,
-    local_stiffness,
-    refine_free_form,
-)
+from rigface.fit.registration import fit_shape, local_stiffness, refine_free_form
+from rigface.fit.registration_settings import RegistrationSettings
 from rigface.fit.result import ScanResult
 from rigface.fit.rigid import RigidTarget
 from rigface.fit.scan import ScanConfig, fit_target

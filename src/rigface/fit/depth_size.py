@@ -13,7 +13,9 @@ import numpy as np
 from rigface.fit.alignment import Alignment
 from rigface.fit.matching import Matcher, SkinTopology
 from rigface.fit.models import FitModels
-from rigface.fit.registration import Registration, RegistrationSettings, fit_shape
+from rigface.fit.registration import fit_shape
+from rigface.fit.registration_result import Registration
+from rigface.fit.registration_settings import RegistrationSettings
 from rigface.fit.target import FACE_CENTRE, ScanTarget
 from rigface.geometry.similarity import Similarity
 from rigface.rig.template import Template

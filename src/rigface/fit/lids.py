@@ -10,6 +10,7 @@ from scipy.spatial import cKDTree
 from rigface.rig.template import SparseShapes, Template
 
 BLINKS = {"L": "eyeBlinkLeft", "R": "eyeBlinkRight"}
+BLINK = tuple(BLINKS.values())
 _NEIGHBOURS = 4
 
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 import numpy as np
 
-from rigface.fit.registration import BLINK
+from rigface.fit.lids import BLINK
 from rigface.models.asm import AsmModel
 from rigface.models.jnr import JnrModel
 from rigface.models.jnr_asset import JnrKind, load_jnr

@@ -7,7 +7,6 @@ its centroid, Eq. 12 on the offsets with lambda_1 = 1 and the others 0.1.
 """
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -17,8 +16,8 @@ from torch import Tensor
 
 from rigface.errors import UsageError
 from rigface.fit.matching import Matcher
-from rigface.fit.registration import Registration
-from rigface.fit.stages import StageReport
+from rigface.fit.registration_result import Registration
+from rigface.fit.stages import Report, StageReport
 from rigface.geometry.surface import Surface
 from rigface.models.asm import AsmModel
 from rigface.models.posed import PosedModel
@@ -73,7 +72,7 @@ class PaperProblem:
 
 
 def register_paper(
-    face: object, matcher: Matcher, report: Callable[[float, str], None], solver: Adam = _SCHEDULE
+    face: object, matcher: Matcher, report: Report, solver: Adam = _SCHEDULE
 ) -> Registration:
     """ASM by the paper's schedule; raises UsageError for another model."""
     if not isinstance(face, AsmModel):

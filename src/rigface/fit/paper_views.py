@@ -48,6 +48,8 @@ class PaperViews:
     cameras: Sequence[Camera]
     """cam_from_model of the single photos."""
     table: ParameterTable = field(init=False)
+    prior: ParameterPrior = field(init=False)
+    """Eq. 12, towards the bind state."""
     pictures: Sequence[Sequence[ImagePoints]] = ()
     joint: JointTerm | None = None
 
@@ -61,6 +63,7 @@ class PaperViews:
                 Parameter("pose_translation", (views, 3), "m", 0.01, meaning=pose),
             ]
         )
+        self.prior = self._prior()
 
     @property
     def zero(self) -> Float[Tensor, " params"]:
@@ -76,8 +79,7 @@ class PaperViews:
             out[self.table.slices["expression"]] = 0.0
         return out
 
-    def prior(self) -> ParameterPrior:
-        """Eq. 12, towards the bind state."""
+    def _prior(self) -> ParameterPrior:
         weight = np.zeros(self.table.size)
         for parameter in self.asm.table.parameters:
             if parameter.name != "expression":
@@ -119,8 +121,7 @@ class PaperViews:
         self, x: Float[Tensor, " params"]
     ) -> tuple[float, Float[Tensor, " params"]]:
         """E(x) and dE/dx: terms give dE/dpixels, one backward pass carries it to the variables."""
-        prior = self.prior()
-        total = prior.energy(x.numpy())
+        total = self.prior.energy(x.numpy())
         with torch.enable_grad():
             leaf = x.detach().requires_grad_()
             skin = self.skin(leaf)
@@ -140,7 +141,7 @@ class PaperViews:
                 pulls.append(model.gradient.to(seen))
             torch.autograd.backward(outputs, pulls)
         assert leaf.grad is not None
-        return total, leaf.grad + torch.from_numpy(prior.gradient(x.numpy()))
+        return total, leaf.grad + torch.from_numpy(self.prior.gradient(x.numpy()))
 
     def _pixels(
         self, x: Tensor, skin: Tensor, view: int, corners: np.ndarray, bary: np.ndarray

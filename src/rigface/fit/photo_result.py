@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float
@@ -17,6 +17,9 @@ from rigface.fit.photo_choice import advice
 from rigface.fit.result import FittedRig
 from rigface.models.face_model import FaceModel
 from rigface.rig.template import Template
+
+FocalHow = Literal["from the file", "estimated", "cameras"]
+"""What told the focal lengths: all files, the fit, or known cameras."""
 
 
 @dataclass(frozen=True)
@@ -55,7 +58,7 @@ class PhotoResult:
     size: HeadSize
     sigma: Float[np.ndarray, " skin"]
     """Standard deviation of each skin vertex, metres, of shape alone: the size has its own."""
-    focal_how: str
+    focal_how: FocalHow
     ok: bool
     reason: str | None
     warnings: tuple[str, ...]

@@ -4,7 +4,7 @@ import numpy as np
 import torch
 
 from rigface.fit.models import FitModels
-from rigface.fit.registration import Registration
+from rigface.fit.registration_result import Registration
 from rigface.fit.result import FittedRig
 from rigface.geometry.rotations import quaternion_from_rotation, rotation_from_vector
 from rigface.models.asm import AsmModel

@@ -14,7 +14,9 @@ from rigface.fit.models import FitModels, ModelName, build_models
 from rigface.fit.outcome import judge, measure
 from rigface.fit.paper import register_paper
 from rigface.fit.parts import assemble_head
-from rigface.fit.registration import Registration, RegistrationSettings, detail_layer, register
+from rigface.fit.registration import detail_layer, register
+from rigface.fit.registration_result import Registration
+from rigface.fit.registration_settings import RegistrationSettings
 from rigface.fit.result import ScanResult
 from rigface.fit.rig_pose import fitted_rig
 from rigface.fit.target import ScanTarget, prepare_target

@@ -21,8 +21,8 @@ from scipy.spatial import cKDTree
 
 from rigface.fit.eyeballs import LID, balls_behind_lids, fit_ball, in_opening, in_polygon
 from rigface.fit.free_form import FreeForm, affine_image, register_patch
-from rigface.fit.lid_contact import lid_seam, outer_lids
 from rigface.fit.lids import BLINKS, closed_rest
+from rigface.fit.margins import lid_seam, outer_lids
 from rigface.fit.matching import Matcher, MatchRule, SkinTopology
 from rigface.fit.stages import Wavelengths
 from rigface.geometry.similarity import align_points

@@ -18,6 +18,9 @@ from rigface.terms.prior import ParameterPrior
 from rigface.terms.smoothness import DeformationEnergy, Stiffness
 from rigface.terms.term import OneSidedTerm, VertexTerm
 
+Report = Callable[[float, str], None]
+"""Called with the share that is done and the name of the stage."""
+
 
 @dataclass(frozen=True)
 class Stage:
@@ -118,7 +121,7 @@ def run_stage(
     deformation: DeformationEnergy | None = None,
     barriers: tuple[OneSidedTerm, ...] = (),
     extra: tuple[VertexTerm, ...] = (),
-    progress: Callable[[float, str], None] = lambda fraction, text: None,
+    progress: Report = lambda fraction, text: None,
     within: Bool[Tensor, " params"] | None = None,
 ) -> tuple[Float[Tensor, " params"], StageReport]:
     """One stage from `x`; `deformation` holds the shape that smoothness refers to.

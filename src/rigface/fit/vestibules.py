@@ -8,14 +8,56 @@ deep as they are.
 
 import numpy as np
 import scipy.sparse as sp
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.sparse.csgraph import connected_components
+
+from rigface.fit.matching import Matcher, MatchRule
+from rigface.geometry.intersections import self_intersections
+from rigface.geometry.mesh import face_normals
 
 _REACH = 0.02
 """Metres from the middle of a cup to points that may belong to its tube."""
 _FEWEST = 6
 _BOTTOM = 85
 """Percentile of the points' depths that counts as a tube's bottom."""
+_LEAST = 0.001
+"""Metres of growth that are worth a displacement."""
+_PARTNERS = MatchRule(0.006, 0.5)
+"""Which scan points the skin already explains."""
+_ROUNDS = 16
+"""Of taking growth back where it folds the skin; each leaves 80 %."""
+
+
+def deepen_nose(
+    skin: Float[np.ndarray, "verts 3"], rest: Float[np.ndarray, "verts 3"], matcher: Matcher
+) -> Float[np.ndarray, "verts 3"] | None:
+    """Displacement of the vestibules of the nose where the scan shows deep ones, else None.
+
+    Like the eyeballs they are a part that ASM carries: its weights are too smooth to turn a
+    shallow cup into a tube.
+    """
+    inside = matcher.inside_nose(skin, _PARTNERS)
+    growth = deepen_vestibules(skin, matcher.faces, matcher.cups, inside) - skin
+    if np.abs(growth).max(initial=0.0) < _LEAST:
+        return None
+    near = matcher.searched[np.isin(matcher.searched, matcher.cups).any(axis=1)]
+    normals = face_normals(rest, near)
+
+    def turned(vertices: np.ndarray) -> Bool[np.ndarray, " near"]:
+        return (face_normals(vertices, near) * normals).sum(axis=-1) <= 0
+
+    before, crossings = turned(skin), len(self_intersections(skin, matcher.searched))
+    share = np.ones(len(skin))
+    for _ in range(_ROUNDS):
+        moved = skin + share[:, None] * growth
+        folds = turned(moved) & ~before
+        if folds.any():
+            share[near[folds]] *= 0.8
+        elif len(self_intersections(moved, matcher.searched)) > crossings:
+            share *= 0.8
+        else:
+            return share[:, None] * growth
+    return None
 
 
 def deepen_vestibules(

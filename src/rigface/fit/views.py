@@ -106,6 +106,11 @@ class Pose:
     zooming: bool = True
     """The focal length is free, too."""
 
+    def camera(self, centre: Float[Tensor, "3"]) -> Camera:
+        """cam_from_model, with the middle of the head at `centre` in model space."""
+        moved = self.start.moved(self.rotation, self.offset - self.rotation @ centre)
+        return moved.focused(self.focal)
+
 
 class Views:
     """The map from parameters to pixels in every view, and its derivative."""
@@ -169,9 +174,7 @@ class Views:
 
     def camera(self, x: Float[Tensor, " params"], view: int) -> Camera:
         """cam_from_model of one view."""
-        pose = self._posed(x, view)
-        moved = pose.start.moved(pose.rotation, pose.offset - pose.rotation @ self._centre)
-        return moved.focused(pose.focal)
+        return self._posed(x, view).camera(self._centre)
 
     def pixels(
         self,
@@ -199,12 +202,13 @@ class Views:
     ) -> tuple[Float[Tensor, "points 2"], Float[Tensor, "points 2 own"], Int[Tensor, " own"]]:
         """The same with the derivative by those parameters alone that matter, and which."""
         place, motion = self.model.points(self.head(x, view), points.corners, points.bary)
-        columns = self.columns(view)
+        columns, pose = self.columns(view), self._posed(x, view)
+        camera = pose.camera(self._centre)
         if points.beside is None:
-            return *self._before(x, view, place, motion), columns
+            return *self._before(pose, camera, place, motion), columns
         place = place + self._beside(x, view, points.beside)
-        pixels, own = self._before(x, view, place, motion)
-        slope = self.camera(x, view).project_jacobian(place)
+        pixels, own = self._before(pose, camera, place, motion)
+        slope = camera.project_jacobian(place)
         moves = slope @ torch.from_numpy(points.beside.modes)
         person, mine = self._roots
         parts = [own, person * moves, mine * moves]
@@ -223,7 +227,8 @@ class Views:
         for view in range(len(self.starts)):
             if head is None or not self.shared:
                 head = self.model.points(self.head(x, view), corners, bary)
-            parts.append(self._before(x, view, *head))
+            pose = self._posed(x, view)
+            parts.append(self._before(pose, pose.camera(self._centre), *head))
         return torch.stack([pixels for pixels, _ in parts]), torch.stack([own for _, own in parts])
 
     def pixels_together(
@@ -269,10 +274,9 @@ class Views:
         return torch.cat([person, everything[self._own("detector_view", view)]])
 
     def _before(
-        self, x: Tensor, view: int, place: Tensor, motion: Tensor
+        self, pose: Pose, camera: Camera, place: Tensor, motion: Tensor
     ) -> tuple[Float[Tensor, "points 2"], Float[Tensor, "points 2 own"]]:
         """Pixels of points of the head in one view, and their derivative by its `columns`."""
-        pose, camera = self._posed(x, view), self.camera(x, view)
         centred = place - self._centre
         local = centred @ pose.rotation.T + pose.offset
         slope = camera.pixel_jacobian(local)

@@ -38,20 +38,10 @@ class ViewsEnergy:
             total += term.energy(self.views.pixels_together(x, term.corners, term.bary))
         return total
 
-    def value_and_gradient(
-        self, x: Float[Tensor, " params"]
-    ) -> tuple[float, Float[Tensor, " params"]]:
-        """E(x) and dE/dx, for first-order solvers."""
-        model = self._model(x, curved=False)
-        return model.energy, model.gradient
-
     def quadratic(
         self, x: Float[Tensor, " params"], free: Bool[Tensor, " params"] | None = None
     ) -> Quadratic:
         """E(x), its gradient and J^T W J."""
-        return self._model(x, curved=True)
-
-    def _model(self, x: Float[Tensor, " params"], curved: bool) -> Quadratic:
         size = self.views.table.size
         energy, gradient = 0.0, torch.zeros(size, dtype=x.dtype)
         matrix = torch.zeros(size, size, dtype=x.dtype)
@@ -63,7 +53,7 @@ class ViewsEnergy:
                 gradient[own] += pull
                 matrix[own[:, None], own] += curvature
         for term in self.joint_terms:
-            part, equations = self._joint(x, term, curved)
+            part, equations = self._joint(x, term)
             energy, gradient = energy + part, gradient + equations.gradient
             matrix = matrix + equations.matrix
         for term in self.parameter_terms:
@@ -73,9 +63,7 @@ class ViewsEnergy:
             matrix.diagonal().add_(torch.from_numpy(term.curvature(values)))
         return Quadratic(energy, gradient, matrix)
 
-    def _joint(
-        self, x: Float[Tensor, " params"], term: JointTerm, curved: bool
-    ) -> tuple[float, JointEquations]:
+    def _joint(self, x: Float[Tensor, " params"], term: JointTerm) -> tuple[float, JointEquations]:
         """A joint term's energy and equations, a block of points at a time."""
         views = self.views
         columns = torch.stack([views.columns(view) for view in range(len(views.starts))])
@@ -88,6 +76,5 @@ class ViewsEnergy:
             _, jacobian = views.project_together(x, term.corners[some], term.bary[some])
             out.pull(jacobian, model.gradient[:, some])
             here = block_of[some]
-            if curved:
-                out.couple(jacobian[:, here >= 0], model.matrices(here[here >= 0]))
+            out.couple(jacobian[:, here >= 0], model.matrices(here[here >= 0]))
         return model.energy, out

@@ -17,14 +17,9 @@ from rigface.datasets.ict import IctFaceModel
 from rigface.evidence.scan import Scan
 from rigface.fit.matching import Matcher, MatchRule, SkinTopology
 from rigface.fit.models import template_space
-from rigface.fit.registration import (
-    MM,
-    POSE_NAMES,
-    Registration,
-    RegistrationSettings,
-    local_stiffness,
-    refine_free_form,
-)
+from rigface.fit.registration import local_stiffness, refine_free_form
+from rigface.fit.registration_result import Registration
+from rigface.fit.registration_settings import MM, POSE_NAMES, RegistrationSettings
 from rigface.fit.stages import Stage, run_stage
 from rigface.fit.target import prepare_target
 from rigface.geometry.mesh import unique_edges

@@ -1,6 +1,5 @@
 """The file of a learned identity space: a mean and modes of ASM's bone variables tau."""
 
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -9,13 +8,14 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from rigface.errors import InputError
+from rigface.io.learned_file import LearnedKind, read_learned, write_learned
 
-FORMAT = 1
 SHIPPED = {"default": "prior.safetensors"}
+_KIND = LearnedKind(
+    "rigface_prior", "an identity prior", "rigface train prior", 1, ("mean", "modes")
+)
 
 
 @dataclass(frozen=True)
@@ -50,31 +50,12 @@ def load_prior(name: str = "default") -> IdentityPrior:
 
 def read_prior(path: Path) -> IdentityPrior:
     """A prior from a file of `write_prior`; raises InputError if it is none."""
-    try:
-        with safe_open(path, framework="numpy") as file:
-            text = (file.metadata() or {}).get("rigface_prior")
-            if text is None:
-                raise InputError(
-                    f"{path} is no identity prior: its header lacks the key 'rigface_prior'. "
-                    "Make one with `rigface train prior`."
-                )
-            mean, modes = (file.get_tensor(key).astype(np.float64) for key in ("mean", "modes"))
-    except (OSError, SafetensorError) as error:
-        raise InputError(f"{path} cannot be read as an identity prior: {error}.") from error
-    header = json.loads(text)
-    if header["format"] != FORMAT:
-        raise InputError(
-            f"{path} has prior format {header['format']}, this version of rigface reads {FORMAT}; "
-            "train it again with `rigface train prior`."
-        )
+    header, arrays = read_learned(path, _KIND)
+    mean, modes = (arrays[name].astype(np.float64) for name in _KIND.arrays)
     return IdentityPrior(mean, modes, header["gaussians"], header["facts"])
 
 
 def write_prior(path: Path, prior: IdentityPrior) -> None:
     """One safetensors file in single precision, its facts in the header."""
-    header = {"format": FORMAT, "gaussians": prior.gaussians, "facts": prior.facts}
-    arrays = {
-        "mean": np.ascontiguousarray(prior.mean, dtype=np.float32),
-        "modes": np.ascontiguousarray(prior.modes, dtype=np.float32),
-    }
-    save_file(arrays, path, metadata={"rigface_prior": json.dumps(header, sort_keys=True)})
+    arrays = {name: getattr(prior, name).astype(np.float32) for name in _KIND.arrays}
+    write_learned(path, _KIND, arrays, {"gaussians": prior.gaussians, "facts": prior.facts})

@@ -1,6 +1,5 @@
 """The files of JNR: the rig with its initial weights, and what `rigface train skinning` learned."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -11,23 +10,27 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from jaxtyping import Float
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import load, save_file
+from safetensors.numpy import load
 
 from rigface.errors import InputError
-from rigface.io.atomic import atomic_file
+from rigface.io.learned_file import LearnedKind, read_learned, write_learned
 from rigface.models.jnr import JnrModel
 from rigface.models.skinning_decoder import SkinningDecoder
 from rigface.rig.jnr_variables import asymmetric_motions, symmetric_motions
 from rigface.rig.jnr_weights import SymmetricWeights
 from rigface.rig.template import Template
 
-FORMAT = 1
-KEY = "rigface_jnr"
 JnrKind = Literal["jnr", "jnr-linear", "jnr-neural"]
 KINDS: tuple[JnrKind, ...] = ("jnr", "jnr-linear", "jnr-neural")
 """Initial weights; learned linear weights; those plus the decoder's."""
 _RIG, _SKINNING = "jnr_rig.safetensors", "jnr.safetensors"
+_KIND = LearnedKind(
+    "rigface_jnr",
+    "a JNR skinning file",
+    "rigface train skinning",
+    1,
+    ("rest", "weight.vertex", "weight.joint", "weight.value"),
+)
 
 
 @dataclass(frozen=True)
@@ -126,10 +129,7 @@ def write_skinning(path: Path, skinning: Skinning) -> None:
     if skinning.decoder is not None:
         for index, matrix in enumerate(skinning.decoder.matrices):
             arrays[f"decoder.{index}"] = matrix.detach().float().cpu().numpy()
-    header = {"format": FORMAT, "facts": dict(skinning.facts)}
-    whole = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    with atomic_file(path) as partial:
-        save_file(whole, partial, metadata={KEY: json.dumps(header, sort_keys=True)})
+    write_learned(path, _KIND, arrays, {"facts": dict(skinning.facts)})
 
 
 def read_skinning(path: Path, template: Template) -> Skinning:
@@ -137,12 +137,7 @@ def read_skinning(path: Path, template: Template) -> Skinning:
 
     Raises InputError if it is missing, truncated, of another kind or of another topology.
     """
-    header, arrays = _read(path)
-    if header.get("format") != FORMAT:
-        raise InputError(
-            f"{path} has JNR format {header.get('format')}, this version of rigface reads "
-            f"{FORMAT}; train it again with `rigface train skinning`."
-        )
+    header, arrays = read_learned(path, _KIND)
     mirror = template.mirror[template.parts["skin"].vertices]
     rest = arrays["rest"].astype(np.float64)
     if len(rest) != len(mirror):
@@ -155,20 +150,3 @@ def read_skinning(path: Path, template: Template) -> Skinning:
     matrices = [torch.from_numpy(arrays[k]) for k in sorted(arrays) if k.startswith("decoder.")]
     decoder = SkinningDecoder(tuple(matrices), len(weights)) if matrices else None
     return Skinning(rest, weights, decoder, header.get("facts", {}))
-
-
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    try:
-        with safe_open(path, framework="numpy") as file:
-            text = (file.metadata() or {}).get(KEY)
-            if text is None:
-                raise InputError(
-                    f"{path} holds no JNR skinning: its header lacks the key {KEY!r}. Make one "
-                    "with `rigface train skinning`."
-                )
-            return json.loads(text), {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError) as error:
-        raise InputError(
-            f"{path} cannot be read as a JNR skinning file: {error}. It may be truncated; copy it "
-            "again or train it again with `rigface train skinning`."
-        ) from error

@@ -10,7 +10,6 @@ one c for all landmarks of the view; noise_l is independent in the picture, isot
 standard deviation that `sigma_l` metres have there. `learn.detector_error` learns it.
 """
 
-import json
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
@@ -19,15 +18,18 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Float
-from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save_file
 
 from rigface.errors import InputError
+from rigface.io.learned_file import LearnedKind, read_learned, write_learned
 from rigface.rig.landmark_embedding import SKIN_COUNT
 
-FORMAT = 1
-_KEY = "rigface_detector_error"
-_ADVICE = "Make one with `rigface train detector`."
+_KIND = LearnedKind(
+    "rigface_detector_error",
+    "a model of a detector's error",
+    "rigface train detector",
+    1,
+    ("mean", "modes", "sigma"),
+)
 
 
 @dataclass(frozen=True)
@@ -61,40 +63,17 @@ def load_detector_error() -> DetectorError:
 
 def read_detector_error(path: Path) -> DetectorError:
     """From a file of `write_detector_error`; raises InputError if it is none."""
-    try:
-        with safe_open(path, framework="numpy") as file:
-            text = (file.metadata() or {}).get(_KEY)
-            if text is None:
-                raise InputError(
-                    f"{path} is no model of a detector's error: its header lacks the key "
-                    f"{_KEY!r}. {_ADVICE}"
-                )
-            mean, modes, sigma = (
-                file.get_tensor(key).astype(np.float64) for key in ("mean", "modes", "sigma")
-            )
-    except (OSError, SafetensorError) as error:
-        raise InputError(
-            f"{path} cannot be read as a model of a detector's error: {error}. {_ADVICE}"
-        ) from error
-    header = json.loads(text)
-    if header["format"] != FORMAT:
-        raise InputError(
-            f"{path} has format {header['format']} of a detector's error, this version of rigface "
-            f"reads {FORMAT}; train it again with `rigface train detector`."
-        )
+    header, arrays = read_learned(path, _KIND)
+    mean, modes, sigma = (arrays[name].astype(np.float64) for name in _KIND.arrays)
     if len(mean) != SKIN_COUNT:
         raise InputError(
             f"{path} holds the error of {len(mean)} landmarks, expected {SKIN_COUNT}: those of "
-            f"MediaPipe's mesh. {_ADVICE}"
+            f"MediaPipe's mesh. Make one with `{_KIND.command}`."
         )
     return DetectorError(mean, modes, sigma, header["facts"])
 
 
 def write_detector_error(path: Path, error: DetectorError) -> None:
     """One safetensors file in single precision, its facts in the header."""
-    header = {"format": FORMAT, "facts": error.facts}
-    arrays = {
-        name: np.ascontiguousarray(getattr(error, name), dtype=np.float32)
-        for name in ("mean", "modes", "sigma")
-    }
-    save_file(arrays, path, metadata={_KEY: json.dumps(header, sort_keys=True)})
+    arrays = {name: getattr(error, name).astype(np.float32) for name in _KIND.arrays}
+    write_learned(path, _KIND, arrays, {"facts": error.facts})

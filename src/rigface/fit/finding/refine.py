@@ -56,7 +56,6 @@ class Refined:
 
     scan_from_model: Similarity
     """Best similarity between the template's face and the shaped face laid on the scan."""
-    scan_from_shaped: Similarity
     shape: Float[np.ndarray, " shapes"]
     contact: Contact
 
@@ -79,7 +78,7 @@ def refine(
         pose, shape = _update(pose, shape, contact, target)
     contact = touch(pose, shape, points, normals, target, THOROUGH.reaches[-1])
     shaped = target.points + np.tensordot(shape, target.shapes, 1)
-    return Refined(pose @ align_points(target.points, shaped), pose, shape, contact)
+    return Refined(pose @ align_points(target.points, shaped), shape, contact)
 
 
 def touch(

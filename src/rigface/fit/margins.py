@@ -1,4 +1,6 @@
-"""Shut lids in a fit: their margins lie together, and each lid keeps its lining behind it."""
+"""Lips and lids in a fit: margins may touch and not cross; those of shut lids lie together."""
+
+from collections.abc import Collection
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -15,6 +17,38 @@ _THIN = 2.5 * MM
 """Thickest lid whose lining is held by its outer skin."""
 
 
+def lip_gap(template: Template) -> GapTerm:
+    """The lips may touch and not cross."""
+    return _gap(template, "lip.upper", "lip.lower")
+
+
+def lid_gaps(template: Template, shut: Collection[str]) -> list[GapTerm]:
+    """The same for the lids of each eye; those of the sides `shut` meet as in a blink."""
+    return [
+        lid_gap(template, side)
+        if side in shut
+        else _gap(template, f"lid.upper.{side}", f"lid.lower.{side}")
+        for side in "LR"
+    ]
+
+
+def _gap(template: Template, above: str, below: str) -> GapTerm:
+    """Facing vertices of the line where two margins meet, by arc length."""
+    loops = [template.loops[above], template.loops[below]]
+    places = [_arc_length(template.mesh.vertices[loop]) for loop in loops]
+    nearest = np.abs(places[0][:, None] - places[1]).argmin(axis=1)
+    back = np.abs(places[1][:, None] - places[0]).argmin(axis=1)
+    upper = np.concatenate([loops[0][1:-1], loops[0][back][1:-1]])
+    lower = np.concatenate([loops[1][nearest][1:-1], loops[1][1:-1]])
+    apart = upper != lower
+    return _touching(upper[apart], lower[apart])
+
+
+def _arc_length(points: np.ndarray) -> np.ndarray:
+    steps = np.linalg.norm(np.diff(points, axis=0), axis=1)
+    return np.concatenate([[0.0], np.cumsum(steps)]) / steps.sum()
+
+
 def lid_seam(template: Template, shut: Float[np.ndarray, "skin 3"], side: str) -> SeamTerm:
     """Keeps the two margins of shut lids where `shut` has them on each other."""
     a, b = _facing_margins(template, side)
@@ -23,10 +57,10 @@ def lid_seam(template: Template, shut: Float[np.ndarray, "skin 3"], side: str) -
 
 def lid_gap(template: Template, side: str) -> GapTerm:
     """The margins of shut lids may touch and not cross."""
-    return touching(*_facing_margins(template, side))
+    return _touching(*_facing_margins(template, side))
 
 
-def touching(above: Int[np.ndarray, " pairs"], below: Int[np.ndarray, " pairs"]) -> GapTerm:
+def _touching(above: Int[np.ndarray, " pairs"], below: Int[np.ndarray, " pairs"]) -> GapTerm:
     """Facing vertices of two margins that may touch and not cross."""
     return GapTerm(above, below, np.array([0.0, 1.0, 0.0]), 0.1 * MM, 0.02 * MM)
 
