@@ -4,6 +4,7 @@ import math
 import sys
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -156,8 +157,11 @@ class PhotoCommand:
     ) -> int:
         from rigface.fit.photo import PhotoConfig, fit_photos
         from rigface.fit.texture import dress
+        from rigface.render.texture import SkinSheet
         from rigface.report.photo_outputs import write_photo_outputs
+        from rigface.rig.template_io import load_template
 
+        sheet = beside(partial(SkinSheet.of, load_template(), self.texture))
         config = PhotoConfig(shared_expression=self.shared_expression, seed=self.seed)
         cameras = known.of_photos if known else None
         metric = known is None or known.file.metric
@@ -174,7 +178,7 @@ class PhotoCommand:
             )
             result = replace(result, warnings=(*several, *result.warnings))
         with progress.stage("texture"):
-            dressed = dress(result, self.texture, self.delight)
+            dressed = dress(result, self.texture, self.delight, sheet.result())
         with progress.stage("write"):
             write_photo_outputs(
                 result, dressed, out, rig=self.rig, save=self.save, lod=self.lod, progress=progress
