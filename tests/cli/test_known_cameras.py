@@ -78,15 +78,31 @@ def test_all_and_face_do_not_go_with_cameras(tmp_path, photos, option, capsys):
 
 
 def test_a_size_without_a_unit_is_told(tmp_path):
-    size = HeadSize(3.2, 0.005, None, "cameras")
     write_colmap_text(tmp_path, three_cameras())
-    (said,) = unit_doubts(read_camera_file(tmp_path), size)
-    assert "does not say its unit" in said and "3.20 times as large as the average" in said
+    unknown, by_iris = read_camera_file(tmp_path), HeadSize(1.05, 0.02, 1.06, "iris")
+    (said,) = unit_doubts(unknown, by_iris, photos=3)
+    assert "does not say its unit" in said and "by the iris and good to 4 %" in said
+    assert unit_doubts(unknown, by_iris, photos=1) == []
+    size = HeadSize(3.2, 0.005, None, "cameras")
     metric = CameraFile({}, tmp_path / "c.json", metric=True)
-    (said,) = unit_doubts(metric, size)
-    assert "check that its unit is the metre" in said
-    assert unit_doubts(metric, replace(size, scale=1.1)) == []
-    assert unit_doubts(read_camera_file(tmp_path), replace(size, how="iris")) == []
+    (said,) = unit_doubts(metric, size, photos=3)
+    assert "3.20 times as large as the average; check that its unit is the metre" in said
+    assert unit_doubts(metric, replace(size, scale=1.1), photos=3) == []
+    assert unit_doubts(metric, replace(size, how="iris"), photos=3) == []
+
+
+@pytest.mark.parametrize("metric", [True, False])
+def test_the_fit_is_told_whether_the_cameras_are_in_metres(tmp_path, photos, given, metric):
+    cameras = {
+        Path(name).name: camera
+        for name, camera in zip(photos, three_cameras().values(), strict=False)
+    }
+    if metric:
+        save_cameras(tmp_path / "cameras.json", cameras)
+    else:
+        write_colmap_text(tmp_path, cameras)
+    assert rigface(*photos, "-o", tmp_path / "o", "--cameras", tmp_path) == 3
+    assert given["metric_cameras"] is metric
 
 
 def test_the_size_line_names_the_cameras():

@@ -55,7 +55,7 @@ def test_succeeds_and_writes_every_file(run: subprocess.CompletedProcess[str], f
     assert run.stdout == (folder / "out" / "result.json").read_text()
     assert {path.name for path in (folder / "out").iterdir()} == FILES
     stages = [line.split(":")[0] for line in run.stderr.splitlines()]
-    expected = ["load", "start", "detect", "prepare", "fit", "texture", "write"]
+    expected = ["load", "detect", "start", "fit", "texture", "write"]
     assert [stage for stage in stages if stage in expected] == expected
 
 

@@ -3,6 +3,7 @@
 import math
 from dataclasses import replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,6 @@ from rigface.errors import InputError
 from rigface.evidence.face import FaceObservation, FaceQuality
 from rigface.evidence.photo import Photo
 from rigface.fit.first_camera import first_camera
-from rigface.fit.iris import gaze, head_size
 from rigface.fit.parts import assemble_head
 from rigface.fit.photo import PhotoConfig, PhotoSettings, fit_photos, identity_model
 from rigface.fit.photo_result import PhotoResult
@@ -175,35 +175,6 @@ def test_the_first_camera_is_near(yaw: float) -> None:
     assert float(found.translation[2]) == pytest.approx(float(view.translation[2]), rel=0.15)
 
 
-def test_an_iris_tells_millimetres() -> None:
-    truth, view = person(3), camera(0.0)
-    face = seen(truth, view)
-    centres = np.array([load_template().eyeballs[side].centre for side in "RL"])
-    radii = np.array([load_template().eyeballs[side].radius for side in "RL"])
-    size = head_size(face, centres, radii, view, 0.05)
-    larger = face.landmarks.copy()
-    for centre in (468, 473):
-        larger[centre + 1 : centre + 5] += 0.1 * (larger[centre + 1 : centre + 5] - larger[centre])
-    other = head_size(replace(face, landmarks=larger), centres, radii, view, 0.05)
-    assert size.from_iris is not None and other.from_iris is not None
-    assert other.from_iris == pytest.approx(size.from_iris / 1.1, rel=1e-6)
-    assert abs(math.log(size.scale)) < abs(math.log(size.from_iris)) + 1e-12
-    low, high = size.interval()
-    assert low < size.scale < high
-    closed = replace(face, visible=np.arange(478) < 468)
-    assert head_size(closed, centres, radii, view, 0.05).from_iris is None
-
-
-def test_gaze_points_where_the_iris_is() -> None:
-    view, centre, radius = camera(0.3), np.array([0.03, 0.0, 0.02]), 0.012
-    for left, up in ((0.0, 0.0), (0.3, -0.2), (-0.25, 0.1)):
-        way = np.array([math.sin(left) * math.cos(up), math.sin(up), math.cos(left) * math.cos(up)])
-        iris = centre + radius * math.sqrt(1 - 0.45**2) * way
-        pixel = view.project(torch.from_numpy(iris[None]))[0][0].numpy()
-        look = gaze(centre, radius, pixel, view)
-        assert (look.left, look.up) == pytest.approx((left, up), abs=1e-6)
-
-
 def test_a_linear_3dmm_goes_through_the_same_recipe() -> None:
     template = load_template()
     skin = template.parts["skin"]
@@ -220,18 +191,23 @@ def test_a_linear_3dmm_goes_through_the_same_recipe() -> None:
     np.testing.assert_allclose(result.neutral[: len(rest)], scale * rest, atol=1e-12)
 
 
-def test_known_cameras_tell_the_size() -> None:
-    truth = person(3)
-    views = [camera(-0.4), camera(0.4)]
-    # A world in which everything is 1.2 times as large and lies elsewhere.
+def among_known_cameras(yaws: tuple[float, float], photos: int = 2, **more: Any) -> PhotoResult:
+    """Person 3 in a world in which everything is 1.2 times as large and lies elsewhere."""
+    views = [camera(yaw) for yaw in yaws]
     shift = torch.tensor([0.3, -0.2, 1.0], dtype=torch.float64)
     known = [v.moved(v.rotation, 1.2 * v.translation - v.rotation @ shift) for v in views]
-    photos = [photo(), photo()]
-    photos[1].pixels[0, 0] = 1  # not the same picture
-    faces = [seen(truth, view) for view in views]
+    shown = [photo(), photo()]
+    shown[1].pixels[0, 0] = 1  # not the same picture
+    faces = [seen(person(3), view) for view in views]
     config = PhotoConfig(True, settings=PhotoSettings(photometric=0.0))
-    result = fit_photos(photos, faces, config, cameras=known)
-    alone = fit_photos(photos[:1], faces[:1], config, cameras=known[:1])
+    few = slice(photos)
+    return fit_photos(shown[few], faces[few], config, cameras=known[few], **more)
+
+
+def test_known_cameras_tell_the_size() -> None:
+    truth = person(3)
+    result = among_known_cameras((-0.4, 0.4))
+    alone = among_known_cameras((-0.4, 0.4), photos=1)
     assert alone.size.how != "cameras", "one camera tells no distance"
     assert alone.focal_how == "cameras", "but its lens"
     assert result.size.how == "cameras"
@@ -241,3 +217,37 @@ def test_known_cameras_tell_the_size() -> None:
     assert size == pytest.approx(1 / 1.2, rel=0.02)
     numbers = photo_numbers(result, None, NullProgress(), 0)
     assert numbers["scale"]["how"] == numbers["focal"]["how"] == "cameras"
+
+
+def test_cameras_without_a_unit_leave_the_size_to_the_irises() -> None:
+    known = among_known_cameras((-0.4, 0.4))
+    unknown = among_known_cameras((-0.4, 0.4), metric_cameras=False)
+    assert unknown.size.how == "iris"
+    face = np.flatnonzero(load_template().regions["face"])
+    size = align_points(unknown.neutral[face], person(3)[face]).scale
+    assert size == pytest.approx(1.0, abs=0.06), "the world is 1.2 times as large"
+    shape = unknown.neutral / unknown.size.scale
+    np.testing.assert_allclose(shape, known.neutral / known.size.scale, atol=1e-9)
+
+
+def test_cameras_at_one_place_hardly_tell_the_size() -> None:
+    apart, together = among_known_cameras((-0.4, 0.4)), among_known_cameras((0.1, 0.11))
+    assert apart.size.log_sigma < 0.01
+    assert together.size.how != "cameras"
+    assert together.size.log_sigma > 2 * apart.size.log_sigma
+
+
+def test_a_photo_without_irises_is_told_what_holds() -> None:
+    views = [camera(-0.4), camera(0.4)]
+    photos = [photo(), photo()]
+    photos[1].pixels[0, 0] = 1
+    faces = [replace(seen(person(3), view), visible=np.arange(478) < 468) for view in views]
+    config = PhotoConfig(True, settings=PhotoSettings(photometric=0.0))
+    by_cameras = fit_photos(photos, faces, config, cameras=views)
+    assert any("the size of the head is the cameras'" in said for said in by_cameras.warnings)
+    blind = fit_photos(photos, faces, config)
+    assert any("the size of the head is the population's" in said for said in blind.warnings)
+    faces[1] = seen(person(3), views[1])
+    one = fit_photos(photos, faces, config)
+    (said,) = (text for text in one.warnings if "no iris" in text)
+    assert "other photos have" in said

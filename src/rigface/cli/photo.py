@@ -4,6 +4,7 @@ import math
 import sys
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,7 +12,7 @@ import tyro
 
 from rigface.cli.checks import check_rig_detail
 from rigface.cli.messages import conclude
-from rigface.cli.process import importing
+from rigface.cli.process import beside, importing
 from rigface.cli.scan import Formats
 from rigface.errors import InputError, UsageError
 from rigface.progress import Progress, open_progress
@@ -19,6 +20,7 @@ from rigface.progress import Progress, open_progress
 if TYPE_CHECKING:
     from rigface.cameras import Camera
     from rigface.evidence.face import FaceObservation
+    from rigface.evidence.label_map import LabelMap
     from rigface.evidence.photo import Photo
     from rigface.fit.iris import HeadSize
     from rigface.io.cameras import CameraFile
@@ -48,6 +50,8 @@ class PhotoCommand:
     """All photos show the same expression."""
     cameras: Annotated[Path | None, tyro.conf.arg(metavar="FILE_OR_DIR")] = None
     """Known cameras: cameras.json, transforms.json, a COLMAP model or Metashape's XML."""
+    labels: Annotated[Path | None, tyro.conf.arg(metavar="DIR")] = None
+    """Face parsings, NAME.png for every photo NAME.*, in the class numbers of CelebAMask-HQ."""
     delight: bool = False
     """Divide an estimate of the light out of the texture."""
     texture: Literal[512, 1024, 2048, 4096] = 2048
@@ -72,17 +76,27 @@ class PhotoCommand:
         check_rig_detail(self.rig, self.lod)
         if len(self.images) > 1 and (self.landmarks or self.all or self.face is not None):
             raise UsageError("--landmarks, --face and --all are for a single photo")
+        if self.labels is not None and (self.all or self.face is not None):
+            raise UsageError("--labels is for one face per photo; leave out --all and --face")
         if self.cameras is not None and (self.all or self.face is not None):
             raise UsageError("--cameras is for one person's photos; leave out --all and --face")
         check_writable(self.out)
         with closing(open_progress(sys.stderr, self.quiet)) as progress:
+            # Decoding and networks are native code: the interpreter is free for imports meanwhile.
+            ready = beside(_get_ready)
             with progress.stage("load"):
                 photos = [read_photo(path) for path in self.images]
-            with progress.stage("start"), importing():
-                import rigface.fit.photo  # noqa: F401
             known = self._known_cameras(photos)
+            labels = self._labels(photos)
             with progress.stage("detect"):
                 faces = self._faces(photos)
+            if labels is not None:
+                faces = [
+                    [replace(face, labels=own) for face in found]
+                    for found, own in zip(faces, labels, strict=True)
+                ]
+            with progress.stage("start"):
+                ready.result()
             if self.all:
                 codes = [
                     self._fit(photos, [face], self.out / f"face_{number}", progress)
@@ -93,16 +107,22 @@ class PhotoCommand:
             counts = [len(found) for found in faces]
             return self._fit(photos, chosen, self.out, progress, counts, known)
 
-    def _known_cameras(self, photos: "list[Photo]") -> "KnownCameras | None":
-        from rigface.io.cameras import cameras_of, read_camera_file
+    def _labels(self, photos: "list[Photo]") -> "tuple[LabelMap, ...] | None":
+        if self.labels is None:
+            return None
+        from rigface.io.label_map import labels_of
 
+        return labels_of(photos, self.labels)
+
+    def _known_cameras(self, photos: "list[Photo]") -> "KnownCameras | None":
         if self.cameras is None:
             return None
+        from rigface.io.cameras import cameras_of, read_camera_file
+
         file = read_camera_file(self.cameras)
         return KnownCameras(file, cameras_of(photos, file.cameras, self.cameras))
 
     def _faces(self, photos: "list[Photo]") -> "list[list[FaceObservation]]":
-        from rigface.fit.photo_choice import no_face
         from rigface.perception import load_detector
 
         with importing():
@@ -114,6 +134,8 @@ class PhotoCommand:
                 out.append([])
                 continue
             if not found:
+                from rigface.fit.photo_choice import no_face  # waits for the imports beside
+
                 raise InputError(no_face(photo))
             wanted = self.face or 0
             if not 0 <= wanted < len(found):
@@ -133,16 +155,19 @@ class PhotoCommand:
         counts: list[int] | None = None,
         known: "KnownCameras | None" = None,
     ) -> int:
-        with importing():
-            from rigface.fit.photo import PhotoConfig, fit_photos
-            from rigface.fit.texture import dress
-            from rigface.report.photo_outputs import write_photo_outputs
+        from rigface.fit.photo import PhotoConfig, fit_photos
+        from rigface.fit.texture import dress
+        from rigface.render.texture import SkinSheet
+        from rigface.report.photo_outputs import write_photo_outputs
+        from rigface.rig.template_io import load_template
 
+        sheet = beside(partial(SkinSheet.of, load_template(), self.texture))
         config = PhotoConfig(shared_expression=self.shared_expression, seed=self.seed)
         cameras = known.of_photos if known else None
-        result = fit_photos(photos, faces, config, progress, cameras=cameras)
+        metric = known is None or known.file.metric
+        result = fit_photos(photos, faces, config, progress, cameras=cameras, metric_cameras=metric)
         if known:
-            said = (*known.file.notes, *unit_doubts(known.file, result.size))
+            said = (*known.file.notes, *unit_doubts(known.file, result.size, len(photos)))
             result = replace(result, warnings=(*said, *result.warnings))
         if self.face is None:
             several = tuple(
@@ -153,12 +178,21 @@ class PhotoCommand:
             )
             result = replace(result, warnings=(*several, *result.warnings))
         with progress.stage("texture"):
-            dressed = dress(result, self.texture, self.delight)
+            dressed = dress(result, self.texture, self.delight, sheet.result())
         with progress.stage("write"):
             write_photo_outputs(
                 result, dressed, out, rig=self.rig, save=self.save, lod=self.lod, progress=progress
             )
         return conclude(out, describe, as_json=self.json, quiet=self.quiet)
+
+
+def _get_ready() -> None:
+    """All that a fit needs before it sees a photo."""
+    with importing():
+        import rigface.fit.photo
+        import rigface.fit.texture
+        import rigface.report.photo_outputs  # noqa: F401
+    rigface.fit.photo.identity_model()
 
 
 @dataclass(frozen=True)
@@ -169,16 +203,17 @@ class KnownCameras:
     of_photos: "tuple[Camera, ...]"
 
 
-def unit_doubts(file: "CameraFile", size: "HeadSize") -> list[str]:
-    """What to say of a head whose size rests on a camera file that may not be in metres."""
+def unit_doubts(file: "CameraFile", size: "HeadSize", photos: int) -> list[str]:
+    """What to say of a head whose size may or may not rest on a camera file."""
+    if not file.metric and photos > 1:
+        return [
+            f"{file.source} does not say its unit, so the size of the head is by the {size.how} "
+            f"and good to {196 * size.log_sigma:.0f} % (95 %); scale the cameras to metres if it "
+            "matters"
+        ]
     if size.how != "cameras":
         return []
     times = f"the head came out {size.scale:.2f} times as large as the average"
-    if not file.metric:
-        return [
-            f"{file.source} does not say its unit, so it was taken as metres: {times}; scale "
-            "the cameras to metres if the size matters"
-        ]
     if abs(math.log(size.scale)) > UNLIKELY_SIZE:
         return [f"{file.source}: {times}; check that its unit is the metre"]
     return []

@@ -4,9 +4,12 @@ import ctypes
 import gc
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
-from typing import NoReturn
+from typing import NoReturn, TypeVar
+
+T = TypeVar("T")
 
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 """Of glibc's malloc.h."""
@@ -26,6 +29,17 @@ def importing() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def beside(work: Callable[[], T]) -> Future[T]:
+    """Start `work` in a thread of its own; what it raises comes out of `result()`.
+
+    Nobody waits for it but who asks for the result: a command that fails meanwhile says so at once.
+    """
+    pool = ThreadPoolExecutor(1)
+    future = pool.submit(work)
+    pool.shutdown(wait=False)  # takes nothing else; what it has begun goes on
+    return future
 
 
 def reuse_freed_memory() -> None:

@@ -16,6 +16,7 @@ from rigface.evidence.face_mesh import (
     face_mesh,
 )
 from rigface.evidence.ibug import IBUG_PAIRS
+from rigface.evidence.label_map import LabelMap
 
 MAX_RECROP_CHANGE = 4.0
 MAX_MIRROR_CHANGE = 4.0
@@ -96,6 +97,8 @@ class FaceObservation:
     """Scores by ARKit name in [0, 1], where the back-end gives them; a weak hint."""
     masks: FaceMasks | None = None
     given_ibug68: Float[np.ndarray, "68 2"] | None = None
+    labels: LabelMap | None = None
+    """The user's face parsing of the whole photo, if there is one."""
 
     @property
     def trusted(self) -> bool:

@@ -28,10 +28,10 @@ _TURN = 2.0
 """Cells over which normals are measured."""
 
 
-def image_contour(face: FaceObservation, labels: LabelMap | None = None) -> ImageContour | None:
+def image_contour(face: FaceObservation) -> ImageContour | None:
     """The face's contour in its photo, from the label map if there is one; None without any."""
-    if labels is not None:
-        found = label_contour(labels, face.image_size, STRIP * face.size)
+    if face.labels is not None:
+        found = label_contour(face.labels, face.image_size, STRIP * face.size)
     elif face.masks is not None and face.masks.person is not None:
         found = person_contour(face.masks, STRIP * face.size)
     else:

@@ -9,6 +9,7 @@ R, shifted by d and scaled by s (a metric world asks for the true size):
 in metres of the model, because dividing a camera's frame by s changes no pixel.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,10 +19,16 @@ from torch import Tensor
 
 from rigface.cameras import Camera
 from rigface.errors import InputError
+from rigface.fit.iris import HeadSize
 from rigface.fit.views import NO_DETECTOR, DetectorModes, HeadSpace, Pose, View, Views
 from rigface.geometry.rotations import rotation_derivatives, rotation_from_vector
 from rigface.geometry.similarity import Similarity
 from rigface.models.parameters import Parameter
+
+CALIBRATION = 0.002
+"""Relative error of the scale of a calibrated rig, at best."""
+POINTING = 1e-3
+"""Radians: error of the directions of known cameras to each other, about a pixel."""
 
 
 class KnownViews(Views):
@@ -51,6 +58,25 @@ class KnownViews(Views):
         turn = rotation.numpy()
         shift = place - scale * rotation @ self._centre
         return Similarity(float(scale), turn, shift.numpy())
+
+    def head_size(self, x: Float[Tensor, " params"], variance: float) -> HeadSize:
+        """The head's size by the cameras; `variance` of log_scale is what the pixels leave.
+
+        Cameras that are turned by `POINTING` against each other move a head that they see under a
+        parallax of p radians by POINTING / p of its distance, and its size with it.
+        """
+        doubt = CALIBRATION**2 + (POINTING / max(self.parallax(x), 1e-9)) ** 2
+        scale = self.world_from_model(x).scale
+        return HeadSize(scale, math.sqrt(variance + doubt), None, "cameras")
+
+    def parallax(self, x: Float[Tensor, " params"]) -> float:
+        """Root mean square of the angles between the rays to the head and their mean, radians."""
+        place = self._placed(x)[1]
+        rays = torch.stack([place - camera.position for camera in self.cameras])
+        rays = rays / rays.norm(dim=1, keepdim=True)
+        middle = rays.mean(dim=0)
+        angles = torch.linalg.cross(rays, (middle / middle.norm()).expand_as(rays)).norm(dim=1)
+        return float(angles.clamp(max=1).asin().square().mean().sqrt())
 
     def _pose_parameters(self) -> list[Parameter]:
         meaning = "of the head in the world, from its start"

@@ -53,7 +53,7 @@ def assemble_head(
     the way is all that the blink shapes keep.
     """
     closed = {name: w for name, w in (closure or {}).items() if name.startswith("eyeBlink")}
-    moved = _follow(template, skin, closed)
+    moved = follow(template, skin, closed)
     for side, ball in (eyeballs or {}).items():
         moved[f"eyeball.{side}"] = _onto(template.eyeballs[side], ball)
     shapes = _carry_offsets(template, skin_linear, moved)
@@ -99,10 +99,16 @@ def _shorten(shapes: SparseShapes, closed: Mapping[str, float]) -> SparseShapes:
     return replace(shapes, offsets=offsets)
 
 
-def _follow(
-    template: Template, skin: np.ndarray, closed: Mapping[str, float]
+def follow(
+    template: Template,
+    skin: Float[np.ndarray, "skin 3"],
+    closed: Mapping[str, float] | None = None,
 ) -> dict[str, Similarity]:
-    rest = closed_rest(template, closed)
+    """head_from_template of each part but the skin, before anything retreats from it.
+
+    `closed` tells which lids the skin has closed (eyeBlink* weights).
+    """
+    rest = closed_rest(template, closed or {})
     moved = {}
     for side in "LR":
         rim = np.flatnonzero(template.regions[f"lid_rim.{side}"][: len(skin)])

@@ -4,26 +4,27 @@
 2 first camera        scaled orthography on the prior's mean head
 3 pose                rotation and place
 4 pose, expression, identity, focal length; contours against the background
-5 who                 of three photos or more, one that shows somebody else is left out
-6 skin                looks the same in all photos: photometric consistency, coarse to fine
-7 size                from the irises and the population, or from known cameras
+5 skin                looks the same in all photos: photometric consistency, coarse to fine
+6 who                 of three photos or more, one that shows somebody else is left out
+7 finer identity      beyond the modes of the prior, in the last stage of skin
+8 size                from the irises and the population, or from known cameras
 """
 
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import lru_cache
 
 from rigface.cameras import Camera
 from rigface.errors import UsageError
 from rigface.evidence.face import FaceObservation
 from rigface.evidence.photo import Photo
+from rigface.fit.identity_space import identity_model
 from rigface.fit.photo_choice import Chosen, choose
 from rigface.fit.photo_config import DEFAULT, PhotoConfig, PhotoSettings
 from rigface.fit.photo_fit import PhotoFit
 from rigface.fit.photo_outcome import photo_outcome
 from rigface.fit.photo_result import PhotoResult
+from rigface.fit.photo_stranger import stranger
 from rigface.fit.views import HeadSpace
-from rigface.models.identity import AsmIdentity
 from rigface.progress import NullProgress, Progress
 from rigface.solve.threads import one_thread
 
@@ -37,6 +38,7 @@ def fit_photos(
     progress: Progress | None = None,
     model: HeadSpace | None = None,
     cameras: Sequence[Camera] | None = None,
+    metric_cameras: bool = True,
 ) -> PhotoResult:
     """Fit the head to photos of one person.
 
@@ -44,9 +46,9 @@ def fit_photos(
     them the default detector (extra `photo`) looks, and the largest face of each photo counts.
     `model` replaces the shipped identity space: another `AsmIdentity`, or a `LinearModel` on the
     template's skin. `cameras` are known ones, cam_from_world in metres, one per photo; the size of
-    the head is then theirs. Photos without a face, repeated ones and those of somebody else are
-    left out with a warning. A fit that misses its own quality gate is returned with `ok` False and
-    the reason.
+    the head is then theirs, unless `metric_cameras` says that their unit is not known. Photos
+    without a face, repeated ones and those of somebody else are left out with a warning. A fit that
+    misses its own quality gate is returned with `ok` False and the reason.
 
     Raises InputError if no photo shows a face, for landmarks that are no numbers and for cameras
     that contradict the photos, MissingExtraError without a detector, UsageError without photos.
@@ -57,7 +59,7 @@ def fit_photos(
     if observations is None:
         with watch.stage("detect"):
             observations = [largest_face(photo) for photo in photos]
-    chosen = choose(photos, observations, cameras)
+    chosen = choose(photos, observations, cameras, metric_cameras)
     with watch.stage("prepare"):
         head_model = identity_model() if model is None else model
     with watch.stage("fit"), one_thread():
@@ -72,13 +74,14 @@ def _by_recipe(
         from rigface.fit.photo_paper import fit_paper
 
         return fit_paper(model, chosen, config, watch)
+    coarse, fine = config.settings.schedule[:-1], config.settings.schedule[-1:]
     while True:
         fit = PhotoFit(model, chosen, config)
-        x = fit.place(watch)
-        stranger = fit.stranger(x)
-        if stranger is None:
-            return photo_outcome(fit, fit.compare_skin(x, watch))
-        chosen = chosen.without(stranger, "it seems to show somebody else")
+        x = fit.compare_skin(fit.place(watch), watch, coarse)
+        other = stranger(fit, x)
+        if other is None:
+            return photo_outcome(fit, fit.compare_skin(fit.freed(x), watch, fine))
+        chosen = chosen.without(other, "it seems to show somebody else")
 
 
 def largest_face(photo: Photo) -> FaceObservation | None:
@@ -87,9 +90,3 @@ def largest_face(photo: Photo) -> FaceObservation | None:
 
     found = load_detector().detect(photo)
     return found[0] if found else None
-
-
-@lru_cache(maxsize=1)
-def identity_model() -> AsmIdentity:
-    """The shipped identity space on the shipped template, built once per process."""
-    return AsmIdentity.build()

@@ -26,6 +26,8 @@ class Chosen:
     faces: tuple[FaceObservation, ...]
     cameras: tuple[Camera, ...] | None
     warnings: tuple[str, ...]
+    metric_cameras: bool = True
+    """The cameras are in metres, not in a unit of their own."""
 
     def only(self, number: int) -> "Chosen":
         """One photo alone, its camera unknown."""
@@ -39,7 +41,8 @@ class Chosen:
 
         said = (*self.warnings, _left_out(self.photos[number], why))
         cameras = None if self.cameras is None else rest(self.cameras)
-        return Chosen(rest(self.photos), rest(self.faces), cameras, said)
+        left = (rest(self.photos), rest(self.faces), cameras, said)
+        return Chosen(*left, metric_cameras=self.metric_cameras)
 
 
 def photo_name(photo: Photo) -> str:
@@ -60,6 +63,7 @@ def choose(
     photos: Sequence[Photo],
     faces: Sequence[FaceObservation | None],
     cameras: Sequence[Camera] | None,
+    metric_cameras: bool = True,
 ) -> Chosen:
     """Photos that show a face, each once.
 
@@ -87,6 +91,7 @@ def choose(
         tuple(face for _, face in kept),
         None if cameras is None else tuple(cameras[number] for number, _ in kept),
         tuple(warnings),
+        metric_cameras,
     )
 
 

@@ -31,6 +31,8 @@ class PhotoSettings:
     """Factor on every landmark's sigma once skin is compared with skin."""
     schedule: tuple[tuple[int, float, int], ...] = ((256, 1e4, 2), (512, 3e4, 1))
     """Texels on a side, weight and renewals of the photometric stages."""
+    finer: int = 160
+    """Directions of identity beyond the prior's modes, free in the last photometric stage."""
     rounds: int = 3
     steps: int = 4
     """Levenberg-Marquardt steps of each round; a round renews the outline."""

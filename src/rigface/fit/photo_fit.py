@@ -1,7 +1,9 @@
 """The stages of a photo fit, and the energy that they lower."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -10,6 +12,7 @@ from torch import Tensor
 
 from rigface.cameras import Camera
 from rigface.fit.first_camera import first_camera
+from rigface.fit.identity_space import finer_model, identity_model
 from rigface.fit.image_contours import image_contour
 from rigface.fit.known_views import KnownViews
 from rigface.fit.outline import outline_pairs
@@ -23,7 +26,6 @@ from rigface.fit.photometric import (
     photometric_term,
     skin_texels,
 )
-from rigface.fit.strangers import identity_evidence, log_odds
 from rigface.fit.views import DetectorModes, HeadSpace, View, Views
 from rigface.fit.views_energy import ViewsEnergy
 from rigface.progress import Progress
@@ -33,6 +35,7 @@ from rigface.rig.landmark_embedding import load_landmark_embedding
 from rigface.rig.template_io import load_template
 from rigface.solve.levenberg_marquardt import Box, LevenbergMarquardt, levenberg_marquardt
 from rigface.terms.image_points import ImagePoints
+from rigface.terms.photometric import PhotometricPatches
 from rigface.terms.prior import ParameterPrior
 from rigface.terms.sparsity import SparsityPrior
 
@@ -47,9 +50,6 @@ EVERYTHING = (
     "detector_person",
     "detector_view",
 )
-STRANGER = 0.5
-"""A photo is somebody else's if what it says for the others' person is less than this share of
-what the others say for theirs (`fit.strangers`)."""
 
 
 class PhotoFit:
@@ -58,6 +58,7 @@ class PhotoFit:
     def __init__(self, model: HeadSpace, chosen: Chosen, config: PhotoConfig) -> None:
         self.template, self.embedding = load_template(), load_landmark_embedding()
         self.model, self.chosen, self.config = model, chosen, config
+        self.modes = model.table["identity"].size
         self.photos, self.faces, self.settings = chosen.photos, chosen.faces, config.settings
         self.rows = [landmark_rows(self.embedding, face) for face in self.faces]
         self.detector = load_detector_error()
@@ -94,44 +95,56 @@ class PhotoFit:
         return x
 
     def compare_skin(
-        self, x: Float[Tensor, " params"], watch: Progress
+        self,
+        x: Float[Tensor, " params"],
+        watch: Progress,
+        schedule: Sequence[tuple[int, float, int]],
     ) -> Float[Tensor, " params"]:
         """The same, with skin that looks the same in every photo."""
-        settings = self.settings
-        if len(self.photos) < 2 or not settings.photometric:
-            return x
-        photos = [
+        for number, (size, weight, renewals) in enumerate(schedule):
+            for _ in range(renewals):
+                term = self.skin_term(x, size, weight)
+                if term is None:
+                    return x
+                energy = self.energy(x, contour=True, trust=self.settings.photometric_trust)
+                energy = replace(energy, joint_terms=[term])
+                x = self._stage(x, EVERYTHING, self.settings.steps, energy, 1e-2, 3e-3)
+            watch.update((number + 1) / len(schedule), "skin")
+        return x
+
+    def skin_term(
+        self, x: Float[Tensor, " params"], size: int, weight: float
+    ) -> PhotometricPatches | None:
+        """What the photos show of the same places of the skin; None if they cannot be compared."""
+        if not self._compares_skin:
+            return None
+        settings = PhotometricSettings(weight=weight * self.settings.photometric)
+        texels = skin_texels(self.template, size)
+        return photometric_term(self.views, x, texels, self._pyramids, settings)
+
+    @property
+    def _compares_skin(self) -> bool:
+        return len(self.photos) > 1 and self.settings.photometric > 0
+
+    @cached_property
+    def _pyramids(self) -> list[PhotometricView]:
+        return [
             PhotometricView(ImagePyramid.of(photo.pixels), person_mask(face, photo))
             for photo, face in zip(self.photos, self.faces, strict=True)
         ]
-        for number, (size, weight, renewals) in enumerate(settings.schedule):
-            texels = skin_texels(self.template, size)
-            compared = PhotometricSettings(weight=weight * settings.photometric)
-            for _ in range(renewals):
-                term = photometric_term(self.views, x, texels, photos, compared)
-                if term is None:
-                    return x
-                energy = self.energy(x, contour=True, trust=settings.photometric_trust)
-                energy = replace(energy, joint_terms=[term])
-                x = self._stage(x, EVERYTHING, settings.steps, energy, 1e-2, 3e-3)
-            watch.update((number + 1) / len(settings.schedule), "skin")
-        return x
 
-    def stranger(self, x: Float[Tensor, " params"]) -> int | None:
-        """The photo that most likely shows somebody else, if one does; three are needed to tell."""
-        if len(self.photos) < 3:
-            return None
-        table, pictures = self.views.table, self.energy(x, contour=True).pictures
-        identity, free, said = table.slices["identity"], self.loose(x), []
-        for view, terms in enumerate(pictures):
-            own = self.views.own(view)
-            own[identity] = False
-            alone = [terms if other == view else [] for other in range(len(pictures))]
-            model = ViewsEnergy(self.views, alone, self._priors(own.numpy())).quadratic(x)
-            said.append(identity_evidence(model, identity, own & free))
-        odds = log_odds(said, self.settings.identity, x[identity]).numpy()
-        worst = int(odds.argmin())
-        return worst if odds[worst] < STRANGER * np.median(np.delete(odds, worst)) else None
+    def freed(self, x: Float[Tensor, " params"]) -> Float[Tensor, " params"]:
+        """The same head in a space with directions beyond the modes, if it is the shipped one."""
+        shipped = self.model is identity_model()
+        if not shipped or not self._compares_skin or not self.settings.finer:
+            return x
+        before, values = self.views.table, self.views.table.unpack(x)
+        self.model = finer_model(self.settings.finer)
+        self.views = self._views()
+        out = self.views.table.zeros()
+        for name, run in self.views.table.slices.items():
+            out[run.start : run.start + before[name].size] = values[name].flatten()
+        return out
 
     def loose(self, x: Tensor) -> Bool[Tensor, " params"]:
         """Parameters that are fitted and not held by a limit."""
@@ -184,20 +197,22 @@ class PhotoFit:
                     sigma = found.sigma / math.sqrt(self.settings.contour)
                     terms.append(replace(found, sigma=sigma))
             pictures.append(terms)
-        return ViewsEnergy(self.views, pictures, self._priors())
+        return ViewsEnergy(self.views, pictures, self.priors())
 
     def _weighed(self, rows: LandmarkRows, camera: Camera, trust: float) -> ImagePoints:
         if rows.marks is None:
             return given_points(rows, self.embedding, camera, trust * self.settings.given_trust)
         return mesh_points(rows, self.detector, camera, trust * self.settings.landmark_trust)
 
-    def _priors(
+    def priors(
         self, only: Bool[np.ndarray, " params"] | None = None
     ) -> list[ParameterPrior | SparsityPrior]:
         """What is known without any photo, of all parameters or of some."""
         table, settings = self.views.table, self.settings
         weight, price = (np.zeros(table.size) for _ in range(2))
-        weight[table.slices["identity"]] = settings.identity
+        run = table.slices["identity"]
+        weight[run] = 1.0
+        weight[run.start : run.start + self.modes] = settings.identity
         for name in ("detector_person", "detector_view"):
             weight[table.slices[name]] = 1.0
         sigma = table["expression"].sigma

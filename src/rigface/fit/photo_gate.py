@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float
 
+from rigface.fit.iris import HeadSize
 from rigface.fit.outcome import Verdict
 from rigface.fit.photo_choice import photo_name, unlike_expressions
 from rigface.fit.photo_result import PhotoView
@@ -19,10 +20,18 @@ UNLIKE = (
     "the photos show very different expressions; the shape of mouth and cheeks is less sure than "
     "from photos with a calm face"
 )
+BLIND = {
+    "population": "so the size of the head is the population's",
+    "iris": "so it has no say in the size of the head; other photos have",
+    "cameras": "so the eyes look straight ahead; the size of the head is the cameras'",
+}
+"""What a photo without a visible iris means, by what told the size."""
 
 
 def judge_photos(
-    views: Sequence[PhotoView], expressions: Float[np.ndarray, "photos shapes"] | None
+    views: Sequence[PhotoView],
+    expressions: Float[np.ndarray, "photos shapes"] | None,
+    size: HeadSize,
 ) -> Verdict:
     """The quality gate, and what a user should know although the fit passed.
 
@@ -33,7 +42,7 @@ def judge_photos(
     for view in views:
         wrong = _reason(view)
         reason = wrong or reason
-        warnings += _warnings(view, passed=wrong is None)
+        warnings += _warnings(view, size, passed=wrong is None)
     if expressions is not None and unlike_expressions(expressions):
         warnings.append(UNLIKE)
     return Verdict(reason, tuple(warnings))
@@ -63,7 +72,7 @@ def _reason(view: PhotoView) -> str | None:
     return None
 
 
-def _warnings(view: PhotoView, passed: bool) -> list[str]:
+def _warnings(view: PhotoView, size: HeadSize, passed: bool) -> list[str]:
     name, quality = photo_name(view.photo), view.face.quality
     out = list(view.photo.notes)
     if passed and abs(view.yaw) > WIDE_YAW:
@@ -76,5 +85,5 @@ def _warnings(view: PhotoView, passed: bool) -> list[str]:
     if quality.outside_person > MAX_OUTSIDE_PERCENT:
         out.append("something seems to cover a part of the face")
     if not view.gaze:
-        out.append("no iris is visible, so the size of the head is the population's")
+        out.append(f"no iris is visible, {BLIND[size.how]}")
     return [f"{name}: {said}" for said in out]

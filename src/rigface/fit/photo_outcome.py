@@ -1,6 +1,7 @@
 """From the solution of a photo fit to its result: the metric head, what each photo saw, sigmas."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -11,20 +12,19 @@ from torch import Tensor
 from rigface.fit.iris import HeadSize, gaze, head_size
 from rigface.fit.known_views import KnownViews
 from rigface.fit.models import FitModels, build_models
-from rigface.fit.parts import Head, assemble_head
+from rigface.fit.parts import Head, assemble_head, follow
 from rigface.fit.photo_fit import PhotoFit
 from rigface.fit.photo_gate import judge_photos
 from rigface.fit.photo_result import FocalHow, PhotoResult, PhotoView
 from rigface.fit.registration_result import Registration
 from rigface.fit.result import FittedRig
 from rigface.fit.rig_pose import fitted_rig
+from rigface.geometry.similarity import Similarity
 from rigface.models.identity import AsmIdentity
 from rigface.models.linear import LinearModel
 from rigface.models.posed import POSE, PosedModel
 from rigface.rig.template import Template
 
-KNOWN_SIZE_SIGMA = 0.005
-"""Of the logarithm of a size that comes from known cameras."""
 POPULATION_SIZE_SIGMA = 0.042
 """Spread of the logarithm of an adult face's size (docs/prior_card.md)."""
 SHOWN = 0.01
@@ -37,21 +37,23 @@ def photo_outcome(
     """The rigged head at the solution; `asm` are variables that the prior does not bind."""
     values = fit.views.table.unpack(x)
     registration, models = _registration(fit, values["identity"], asm)
-    size = _size(fit, x, _head(fit.template, registration, models, 1.0)[0])
+    covariance = _covariance(fit, x)
+    size = _size(fit, x, follow(fit.template, registration.vertices), covariance)
     head, rig = _head(fit.template, registration, models, size.scale)
     views = tuple(_view(fit, x, view, head, size) for view in range(len(fit.photos)))
-    verdict = judge_photos(views, None if fit.views.shared else values["expression"].numpy())
+    expressions = None if fit.views.shared else values["expression"].numpy()
+    verdict = judge_photos(views, expressions, size)
     return PhotoResult(
         template=fit.template,
         model=registration.model,
         x=registration.x,
-        identity=values["identity"].numpy(),
+        identity=values["identity"][: fit.modes].numpy(),
         variables=int(fit.box(("identity", "expression")).free.sum()),
         head=head,
         rig=rig,
         views=views,
         size=size,
-        sigma=size.scale * _vertex_sigma(fit, x),
+        sigma=size.scale * _vertex_sigma(fit, x, covariance),
         focal_how=_focal_how(fit),
         ok=verdict.reason is None,
         reason=verdict.reason,
@@ -87,12 +89,28 @@ def _head(
     return assemble_head(template, scale * registration.vertices, rig.skin_linear), rig
 
 
-def _size(fit: PhotoFit, x: Float[Tensor, " params"], head: Head) -> HeadSize:
-    """Each photo's irises give one answer, the population's counts once; known cameras know."""
-    if isinstance(fit.views, KnownViews) and len(fit.photos) > 1:  # one tells no distance
-        scale = fit.views.world_from_model(x).scale
-        return HeadSize(scale, KNOWN_SIZE_SIGMA, None, "cameras")
-    centres, radii = _eyeballs(fit.template, head)
+def _size(
+    fit: PhotoFit,
+    x: Float[Tensor, " params"],
+    moved: Mapping[str, Similarity],
+    covariance: Float[Tensor, "params params"],
+) -> HeadSize:
+    """The surer of irises with the population, and known cameras: these know better if they are in
+    metres and far enough from each other."""
+    own = _own_size(fit, x, moved)
+    if not isinstance(fit.views, KnownViews) or not fit.chosen.metric_cameras:
+        return own
+    if len(fit.photos) < 2:  # one tells no distance
+        return own
+    variance = float(covariance.diagonal()[fit.views.table.slices["log_scale"]])
+    return min(fit.views.head_size(x, variance), own, key=lambda size: size.log_sigma)
+
+
+def _own_size(
+    fit: PhotoFit, x: Float[Tensor, " params"], moved: Mapping[str, Similarity]
+) -> HeadSize:
+    """Each photo's irises give one answer, the population's counts once."""
+    centres, radii = _eyeballs(fit.template, moved)
     answers = [
         head_size(face, centres, radii, fit.views.camera(x, view), POPULATION_SIZE_SIGMA)
         for view, face in enumerate(fit.faces)
@@ -112,7 +130,7 @@ def _view(
     weights = fit.views.head(x, view)[fit.model.table["identity"].size :].tolist()
     names = fit.template.expressions.names
     miss = np.linalg.norm(fit.views.pixels(x, view, points).numpy() - points.pixels, axis=1)
-    centres, radii = _eyeballs(fit.template, head)
+    centres, radii = _eyeballs(fit.template, head.moved)
     looks = {
         side: gaze(centres[row], float(radii[row]), face.iris[row, 0], camera)
         for row, side in enumerate("RL")
@@ -131,10 +149,10 @@ def _view(
 
 
 def _eyeballs(
-    template: Template, head: Head
+    template: Template, parts: Mapping[str, Similarity]
 ) -> tuple[Float[np.ndarray, "2 3"], Float[np.ndarray, "2"]]:
     """Centres and radii, right eye first."""
-    balls = [(head.moved[f"eyeball.{side}"], template.eyeballs[side]) for side in "RL"]
+    balls = [(parts[f"eyeball.{side}"], template.eyeballs[side]) for side in "RL"]
     centres = np.array([moved.apply(ball.centre) for moved, ball in balls])
     return centres, np.array([moved.scale * ball.radius for moved, ball in balls])
 
@@ -146,18 +164,29 @@ def _focal_how(fit: PhotoFit) -> FocalHow:
     return "from the file" if told else "estimated"
 
 
-def _vertex_sigma(fit: PhotoFit, x: Float[Tensor, " params"]) -> Float[np.ndarray, " skin"]:
-    """Posterior spread of the neutral skin: from the inverse of the solver's Hessian.
+def _covariance(fit: PhotoFit, x: Float[Tensor, " params"]) -> Float[Tensor, "params params"]:
+    """Posterior of all parameters: the inverse of the solver's Hessian; zero where held."""
+    free = fit.loose(x)
+    hessian = fit.energy(x, contour=True).quadratic(x, free).hessian[free][:, free]
+    out = torch.zeros(len(x), len(x), dtype=x.dtype)
+    where = torch.nonzero(free)[:, 0]
+    floor = 1e-9 * torch.eye(len(hessian), dtype=x.dtype)
+    out[where[:, None], where] = torch.linalg.inv(hessian + floor)
+    return out
+
+
+def _vertex_sigma(
+    fit: PhotoFit, x: Float[Tensor, " params"], covariance: Float[Tensor, "params params"]
+) -> Float[np.ndarray, " skin"]:
+    """Posterior spread of the neutral skin.
 
     Poses, lenses and expressions are marginalised; the head as a whole may move and grow.
     """
     table = fit.views.table
-    free = fit.loose(x)
-    hessian = fit.energy(x, contour=True).quadratic(x, free).hessian[free][:, free]
-    covariance = torch.linalg.inv(hessian + 1e-9 * torch.eye(len(hessian), dtype=x.dtype))
     modes = fit.model.table["identity"].size
-    where = torch.nonzero(free[table.slices["identity"]])[:, 0]
-    shared = covariance[: len(where), : len(where)]
+    run = table.slices["identity"]
+    where = torch.nonzero(covariance.diagonal()[run] > 0)[:, 0]
+    shared = covariance[run, run][where][:, where]
     root = torch.linalg.cholesky(shared + 1e-12 * torch.eye(len(where), dtype=x.dtype))
     rest = fit.model.table.zeros()
     rest[:modes] = table.unpack(x)["identity"]

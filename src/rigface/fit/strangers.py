@@ -1,23 +1,37 @@
-"""Which of several photos shows somebody else: evidence for one identity against another.
+"""Which of several photos shows somebody else: by its shape, and by its skin.
 
-Linearised at the joint solution z*, a photo's energy in the identity z is a quadratic after its own
-camera, expression and detector error are minimised out (Schur complement):
+**Shape.** Linearised at the joint solution z*, a photo's energy in the identity z is a quadratic
+after its own camera, expression and detector error are minimised out (Schur complement):
 
     E_v(z) = (z - z*)^T L_v (z - z*) / 2 + h_v^T (z - z*)
 
 With Gaussian beliefs N(m, P^-1) about z the probability of the photo is a Gaussian integral. Two
 beliefs compete: what all other photos say together with the prior (the same person), and the prior
-alone (anybody). A photo that anybody explains better is a stranger's.
+alone (anybody). Their log odds tell how well a photo fits the others.
+
+**Skin.** On a head that is not theirs the photos of one person do not agree about its skin, and a
+stranger's agrees least (1 - NCC of photometric consistency).
+
+Both are added up, each against what the other photos have of it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rigface.solve.problem import Quadratic
+from rigface.terms.photometric import PhotometricPatches
+
+SHAPE = 8.0
+"""Log odds that a photo lacks against the others' median, for one unit of doubt."""
+SKIN = 0.2
+"""Logarithm of a photo's skin difference over the others' median, for one unit of doubt; twice the
+others' median deviation from it comes on top, in squares."""
+STRANGER = 1.8
+"""Doubt above which a photo is left out (docs/views.md has what honest and spoiled sets give)."""
 
 
 @dataclass(frozen=True)
@@ -29,10 +43,9 @@ class IdentityEvidence:
 
 
 def identity_evidence(
-    energy: Quadratic, identity: slice, own: Bool[Tensor, " params"]
+    energy: Quadratic, modes: Int[Tensor, " modes"], own: Bool[Tensor, " params"]
 ) -> IdentityEvidence:
-    """A photo's energy with its own free parameters minimised out."""
-    modes = torch.arange(identity.start, identity.stop)
+    """A photo's energy with its own free parameters minimised out; `modes` tell the person."""
     nuisance = torch.nonzero(own)[:, 0]
     block = energy.hessian[nuisance][:, nuisance]
     block = block + 1e-9 * block.diagonal().mean() * torch.eye(len(block), dtype=block.dtype)
@@ -45,14 +58,16 @@ def identity_evidence(
 
 
 def log_odds(
-    photos: Sequence[IdentityEvidence], prior: float, z: Float[Tensor, " modes"]
+    photos: Sequence[IdentityEvidence],
+    prior: Float[Tensor, " modes"],
+    z: Float[Tensor, " modes"],
 ) -> Float[Tensor, " photos"]:
     """log p(photo | the others' person) - log p(photo | anybody), for each photo.
 
     `prior` is the precision of every coefficient, `z` the joint solution. Below zero the photo is
     more likely somebody else's.
     """
-    anybody = prior * torch.eye(len(z), dtype=z.dtype)
+    anybody = torch.diag(prior)
     pull = -prior * z
     precision = anybody + sum(photo.precision for photo in photos)
     drive = pull - sum(photo.gradient for photo in photos)
@@ -62,6 +77,52 @@ def log_odds(
         for photo in photos
     ]
     return torch.stack(out)
+
+
+@dataclass(frozen=True)
+class SkinDifference:
+    """1 - NCC of the skin between every two photos, over what both see."""
+
+    total: Float[Tensor, "photos photos"]
+    """Sum over patches, each by its joint visibility; symmetric with a zero diagonal."""
+    share: Float[Tensor, "photos photos"]
+    """Sum of the joint visibility."""
+
+    @staticmethod
+    def of(term: PhotometricPatches, pixels: Float[Tensor, "photos texels 2"]) -> "SkinDifference":
+        """With the texels at these pixels."""
+        both = term.share.T[:, :, None] * term.share.T[:, None, :] * (term.pairs > 0)
+        return SkinDifference((both * (1 - term.similarity(pixels))).sum(dim=0), both.sum(dim=0))
+
+    def of_photos(self) -> Float[Tensor, " photos"]:
+        """Mean of each photo's pairs; NaN for one that shares nothing."""
+        return self.total.sum(dim=1) / self.share.sum(dim=1)
+
+
+def doubts(odds: Float[Tensor, " photos"], skin: SkinDifference | None) -> Float[Tensor, " photos"]:
+    """How much speaks for somebody else in each photo; above `STRANGER` too much.
+
+    Photos are compared with each other, so whatever makes all of them fit badly does not count.
+    """
+    doubt = (_median(_others(odds)) - odds) / SHAPE
+    if skin is not None:
+        unlike = skin.of_photos().log()
+        others = _others(unlike)
+        middle = _median(others)
+        # Light that changes from photo to photo makes honest photos differ unevenly.
+        spread = 2 * _median((others - middle[:, None]).abs())
+        doubt = doubt + ((unlike - middle) / spread.hypot(unlike.new_tensor(SKIN))).nan_to_num(0.0)
+    return doubt
+
+
+def _others(values: Float[Tensor, " photos"]) -> Float[Tensor, "photos rest"]:
+    """The other photos' values, for each photo."""
+    count = len(values)
+    return values.repeat(count, 1)[~torch.eye(count, dtype=torch.bool)].reshape(count, count - 1)
+
+
+def _median(values: Float[Tensor, "photos rest"]) -> Float[Tensor, " photos"]:
+    return values.nanquantile(0.5, dim=1)
 
 
 def _log_likelihood(photo: IdentityEvidence, precision: Tensor, drive: Tensor) -> Tensor:

@@ -8,7 +8,7 @@ from rigface.export.asset import RigAsset
 from rigface.fit.person_mask import person_mask
 from rigface.fit.photo_result import PhotoResult
 from rigface.render.iris import iris_colour
-from rigface.render.texture import FaceTexture, TextureView, encode, unwrap
+from rigface.render.texture import FaceTexture, SkinSheet, TextureView, encode, unwrap
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,10 @@ class Dressed:
     """Linear RGB; None where no photo shows one."""
 
 
-def dress(result: PhotoResult, size: int = 2048, delight: bool = False) -> Dressed:
-    """Unwrap every photo onto the head."""
+def dress(
+    result: PhotoResult, size: int = 2048, delight: bool = False, sheet: SkinSheet | None = None
+) -> Dressed:
+    """Unwrap every photo onto the head; `sheet` as for `render.texture.unwrap`."""
     views = [
         TextureView(
             pixels=view.photo.pixels,
@@ -33,7 +35,7 @@ def dress(result: PhotoResult, size: int = 2048, delight: bool = False) -> Dress
         )
         for number, view in enumerate(result.views)
     ]
-    texture = unwrap(result.template, views, size, delight)
+    texture = unwrap(result.template, views, size, delight, sheet)
     colours = [iris_colour(result.template, view) for view in views]
     seen = [colour for colour in colours if colour is not None]
     if not seen:

@@ -131,6 +131,7 @@ class Views:
         share = detector.shared if self.table["detector_person"].size else 0.0
         self._roots = math.sqrt(share), math.sqrt(1 - share)
         self._centre = torch.tensor(CENTRE, dtype=torch.float64)
+        self._poses: dict[int, tuple[Tensor, Pose]] = {}
 
     def _table(self, detector: DetectorModes) -> ParameterTable:
         """Identity, expression (one, or one per view), the cameras, the detector's errors."""
@@ -173,7 +174,7 @@ class Views:
 
     def camera(self, x: Float[Tensor, " params"], view: int) -> Camera:
         """cam_from_model of one view."""
-        return self._pose(x, view).camera(self._centre)
+        return self._posed(x, view).camera(self._centre)
 
     def pixels(
         self,
@@ -191,22 +192,29 @@ class Views:
         self, x: Float[Tensor, " params"], view: int, points: ImagePoints
     ) -> tuple[Float[Tensor, "points 2"], Float[Tensor, "points 2 params"]]:
         """Pixels of a view's points and their derivative with respect to all parameters."""
-        place, motion = self.model.points(self.head(x, view), points.corners, points.bary)
-        if points.beside is not None:
-            place = place + self._beside(x, view, points.beside)
-        pose = self._pose(x, view)
-        camera = pose.camera(self._centre)
-        pixels, own = self._before(pose, camera, place, motion)
-        out = torch.zeros(len(place), 2, self.table.size, dtype=x.dtype)
-        out[..., self.columns(view)] = own
-        if points.beside is not None:
-            slope = camera.project_jacobian(place)
-            moves = slope @ torch.from_numpy(points.beside.modes)
-            person, mine = self._roots
-            if self.table["detector_person"].size:
-                out[..., self.table.slices["detector_person"]] = person * moves
-            out[..., self._own("detector_view", view)] = mine * moves
+        pixels, own, columns = self.project_own(x, view, points)
+        out = torch.zeros(len(own), 2, self.table.size, dtype=x.dtype)
+        out[..., columns] = own
         return pixels, out
+
+    def project_own(
+        self, x: Float[Tensor, " params"], view: int, points: ImagePoints
+    ) -> tuple[Float[Tensor, "points 2"], Float[Tensor, "points 2 own"], Int[Tensor, " own"]]:
+        """The same with the derivative by those parameters alone that matter, and which."""
+        place, motion = self.model.points(self.head(x, view), points.corners, points.bary)
+        columns, pose = self.columns(view), self._posed(x, view)
+        camera = pose.camera(self._centre)
+        if points.beside is None:
+            return *self._before(pose, camera, place, motion), columns
+        place = place + self._beside(x, view, points.beside)
+        pixels, own = self._before(pose, camera, place, motion)
+        slope = camera.project_jacobian(place)
+        moves = slope @ torch.from_numpy(points.beside.modes)
+        person, mine = self._roots
+        parts = [own, person * moves, mine * moves]
+        if not self.table["detector_person"].size:
+            del parts[1]
+        return pixels, torch.cat(parts, dim=-1), torch.cat([columns, self._errors(view)])
 
     def project_together(
         self,
@@ -219,7 +227,7 @@ class Views:
         for view in range(len(self.starts)):
             if head is None or not self.shared:
                 head = self.model.points(self.head(x, view), corners, bary)
-            pose = self._pose(x, view)
+            pose = self._posed(x, view)
             parts.append(self._before(pose, pose.camera(self._centre), *head))
         return torch.stack([pixels for pixels, _ in parts]), torch.stack([own for _, own in parts])
 
@@ -256,9 +264,14 @@ class Views:
         """All parameters that one view's pixels and landmarks depend on."""
         out = torch.zeros(self.table.size, dtype=torch.bool)
         out[self.columns(view)] = True
-        out[self.table.slices["detector_person"]] = True
-        out[self._own("detector_view", view)] = True
+        out[self._errors(view)] = True
         return out
+
+    def _errors(self, view: int) -> Int[Tensor, " errors"]:
+        """Columns of the detector's error in one view."""
+        everything = torch.arange(self.table.size)
+        person = everything[self.table.slices["detector_person"]]
+        return torch.cat([person, everything[self._own("detector_view", view)]])
 
     def _before(
         self, pose: Pose, camera: Camera, place: Tensor, motion: Tensor
@@ -273,6 +286,13 @@ class Views:
         if pose.zooming:
             parts.append((pixels - camera.centre)[..., None])
         return pixels, torch.cat(parts, dim=-1)
+
+    def _posed(self, x: Tensor, view: int) -> Pose:
+        """`_pose`; the last one of each view is remembered, because every term asks for it."""
+        last = self._poses.get(view)
+        if last is None or not torch.equal(last[0], x):
+            last = self._poses[view] = (x.clone(), self._pose(x, view))
+        return last[1]
 
     def _pose(self, x: Tensor, view: int) -> Pose:
         values = self.table.unpack(x)

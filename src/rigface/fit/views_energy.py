@@ -47,9 +47,11 @@ class ViewsEnergy:
         matrix = torch.zeros(size, size, dtype=x.dtype)
         for view, terms in enumerate(self.pictures):
             for term in terms:
-                pixels, jacobian = self.views.project(x, view, term)
+                pixels, jacobian, own = self.views.project_own(x, view, term)
                 part, pull, curvature = term.normal_equations(pixels, jacobian)
-                energy, gradient, matrix = energy + part, gradient + pull, matrix + curvature
+                energy += part
+                gradient[own] += pull
+                matrix[own[:, None], own] += curvature
         for term in self.joint_terms:
             part, equations = self._joint(x, term)
             energy, gradient = energy + part, gradient + equations.gradient

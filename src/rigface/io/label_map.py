@@ -1,5 +1,6 @@
-"""`read_label_map`: a face parsing as an image of class numbers."""
+"""`read_label_map`: a face parsing as an image of class numbers; `labels_of`: those of photos."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ from PIL import Image, UnidentifiedImageError
 
 from rigface.errors import InputError
 from rigface.evidence.label_map import CLASSES, FACE_CLASSES, LabelMap
+from rigface.evidence.photo import Photo
 
 _MODES = ("L", "P", "I", "I;16", "1")
 _LEAST_FACE = 100
@@ -40,6 +42,29 @@ def read_label_map(path: str | Path, photo_size: tuple[int, int] | None = None) 
     _check_shape(path, size, photo_size)
     _check_classes(path, classes)
     return LabelMap(classes.astype(np.uint8), path)
+
+
+def labels_of(photos: Sequence[Photo], folder: str | Path) -> tuple[LabelMap, ...]:
+    """The label map of every photo: the PNG in `folder` with the photo's name but for the ending.
+
+    Raises InputError if there is no such folder or a photo has none, and as `read_label_map` does.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise InputError(f"{folder} is no folder. Give one with a label map for every photo.")
+    stems = [photo.source.stem if photo.source else "" for photo in photos]
+    missing = [f"{stem}.png" for stem in stems if not (folder / f"{stem}.png").is_file()]
+    if missing:
+        there = sorted(file.name for file in folder.iterdir() if file.suffix == ".png")
+        shown = ", ".join(there[:6]) + (", ..." if len(there) > 6 else "")
+        raise InputError(
+            f"{folder} lacks {', '.join(missing)}: every photo needs a label map of its name. "
+            f"It holds {shown or 'no PNG at all'}."
+        )
+    return tuple(
+        read_label_map(folder / f"{stem}.png", (photo.width, photo.height))
+        for stem, photo in zip(stems, photos, strict=True)
+    )
 
 
 def _check_shape(path: Path, size: tuple[int, int], photo_size: tuple[int, int] | None) -> None:

@@ -117,12 +117,16 @@ def take_pictures(
     template: Template,
     config: ViewsConfig,
     rng: np.random.Generator,
+    irises: float = 1.0,
 ) -> Iterator[tuple[Float[np.ndarray, "verts 3"], Camera, Photo]]:
-    """The posed head, the camera and the photo of each of a head's views."""
+    """The posed head, the camera and the photo of each of a head's views.
+
+    `irises` is how many times as wide as usual for eyes of that size the irises are.
+    """
     head = assemble_head(template, skin, np.tile(np.eye(3), (len(skin), 1, 1)))
     openness = head_openness(template, torch.from_numpy(head.vertices))
     palette, hair = Palette.of_tone(rng.uniform(0, DARKEST)), rng.uniform() < HAIRY
-    paint = HeadPaint.of_template(template, palette, hair=hair)
+    paint = HeadPaint.of_template(template, palette, hair=hair).with_irises(irises)
     for view in range(config.per_head):
         vertices = _expressive(head, rng) if 2 * view >= config.per_head else head.vertices
         camera = _camera(FRONTAL if view == 0 else TURNED, config.size, rng)

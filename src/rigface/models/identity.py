@@ -6,13 +6,15 @@ skinning weights are constants, so a vertex is linear in the bone transforms,
     v' = sum_j w_j (T_j [v; 1]) = F_v . T,   F_v = (w_j v_x, w_j v_y, w_j v_z, w_j)_j,
 
 and its derivative is the same product with dT / dz, which costs 84 bones instead of all vertices.
-A point inside a triangle has the weighted mean of its corners' F, hence a photo fit of 500
-landmarks and contour points pays for 500 points.
+A point inside a triangle has the weighted mean of its corners' F, hence a photo fit pays for its
+landmarks and contour points, or for their corners if these are fewer (texels).
 """
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 
 import numpy as np
+import scipy.sparse as sp
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -53,6 +55,10 @@ class AsmIdentity:
     weights: Float[Tensor, "verts bones"]
     """w_j(v) at bind."""
     shapes: Float[Tensor, "verts 3 expressions"]
+    memory: dict[str, tuple[Tensor, tuple[Tensor, Tensor]]] = field(
+        default_factory=dict, repr=False, compare=False
+    )
+    """The last bone transforms and their derivative."""
 
     @staticmethod
     def build(
@@ -125,14 +131,22 @@ class AsmIdentity:
         bary: Float[np.ndarray, "points corners"],
     ) -> tuple[Float[Tensor, "points 3"], Float[Tensor, "points 3 params"]]:
         """Points on the skin, given as vertices and their weights, and their derivative."""
+        used, mix = _mixing(corners, bary, x)
         with torch.no_grad():
             transforms, motion = self._moving_transforms(x)
-            weights, shapes, factors = self._factors(x, corners, bary)
-            places = factors @ transforms.transpose(1, 2).reshape(-1, 3)
-            moved = factors @ motion.permute(1, 3, 2, 0).reshape(factors.shape[1], -1)
+            weights, shapes = self.weights[used], self.shapes[used]
+            rest = self.asm.template[used] + shapes @ self._expression(x)
+            homogeneous = torch.cat([rest, torch.ones_like(rest[:, :1])], dim=-1)
+            factors = (weights[:, :, None] * homogeneous[:, None]).flatten(1)
             linear = (weights @ transforms[:, :, :3].flatten(1)).unflatten(-1, (3, 3))
-            shaped = (linear @ shapes).sum(dim=1)
-            return places, torch.cat([moved.unflatten(1, (3, -1)), shaped], dim=-1)
+            places = mix(factors @ transforms.transpose(1, 2).reshape(-1, 3))
+            spread = motion.permute(1, 3, 2, 0).reshape(factors.shape[1], -1)
+            # The large product runs over the fewer of vertices and points.
+            few = len(used) < len(corners)
+            moved = mix(factors @ spread) if few else mix(factors) @ spread
+            shaped = mix((linear @ shapes).flatten(1))
+            parts = [moved.unflatten(1, (3, -1)), shaped.unflatten(1, (3, -1))]
+            return places, torch.cat(parts, dim=-1)
 
     def places(
         self,
@@ -141,24 +155,9 @@ class AsmIdentity:
         bary: Float[np.ndarray, "points corners"],
     ) -> Float[Tensor, "points 3"]:
         """The points of `points` alone."""
+        used, mix = _mixing(corners, bary, x)
         with torch.no_grad():
-            _, _, factors = self._factors(x, corners, bary)
-            return factors @ self._transforms(x).transpose(1, 2).reshape(-1, 3)
-
-    def _factors(
-        self, x: Tensor, corners: Int[np.ndarray, "points n"], bary: Float[np.ndarray, "points n"]
-    ) -> tuple[
-        Float[Tensor, "points n bones"],
-        Float[Tensor, "points n 3 shapes"],
-        Float[Tensor, "points f"],
-    ]:
-        """Weights and expression shapes at the corners, and F of the points."""
-        ids = torch.from_numpy(np.ascontiguousarray(corners))
-        share = torch.from_numpy(np.ascontiguousarray(bary)).to(x)
-        weights, shapes = self.weights[ids] * share[..., None], self.shapes[ids]
-        rest = self.asm.template[ids] + shapes @ self._expression(x)
-        homogeneous = torch.cat([rest, torch.ones_like(rest[..., :1])], dim=-1)
-        return weights, shapes, (weights.transpose(1, 2) @ homogeneous).flatten(1)
+            return mix(self.vertices(x)[used])
 
     def _expression(self, x: Tensor) -> Float[Tensor, "*batch expressions"]:
         return x[..., self.modes.shape[0] :]
@@ -172,7 +171,19 @@ class AsmIdentity:
     def _moving_transforms(
         self, x: Float[Tensor, " params"]
     ) -> tuple[Float[Tensor, "bones 3 4"], Float[Tensor, "modes bones 3 4"]]:
-        """T_j and dT_j / dz: M_j = M_p L_j, so dM_j = dM_p L_j + M_p dL_j down the chain."""
+        """T_j and dT_j / dz: M_j = M_p L_j, so dM_j = dM_p L_j + M_p dL_j down the chain.
+
+        Those of the last identity are remembered: solvers ask for many points of one head.
+        """
+        z = x[: len(self.modes)]
+        last = self.memory.get("moving")
+        if last is None or last[0].dtype != z.dtype or not torch.equal(last[0], z):
+            last = self.memory["moving"] = (z.clone(), self._chain_motion(x))
+        return last[1]
+
+    def _chain_motion(
+        self, x: Float[Tensor, " params"]
+    ) -> tuple[Float[Tensor, "bones 3 4"], Float[Tensor, "modes bones 3 4"]]:
         local, local_motion = self._locals(self.tau(x))
         world, motion = torch.empty_like(local), torch.empty_like(local_motion)
         first, *deeper = fronts(self.asm.parents)
@@ -208,3 +219,14 @@ def _unbound(
     linear = world[..., :3, :3]
     translation = world[..., :3, 3] - (linear @ bind[..., None])[..., 0]
     return torch.cat([linear, translation[..., None]], dim=-1)
+
+
+def _mixing(
+    corners: Int[np.ndarray, "points corners"], bary: Float[np.ndarray, "points corners"], x: Tensor
+) -> tuple[Int[np.ndarray, " used"], Callable[[Tensor], Tensor]]:
+    """The vertices that points need, and the map from rows of these vertices to rows of points."""
+    used, place = np.unique(corners, return_inverse=True)
+    ends = np.arange(0, corners.size + 1, max(corners.shape[1], 1))
+    share = torch.from_numpy(np.ascontiguousarray(bary)).to(x).numpy()
+    matrix = sp.csr_matrix((share.ravel(), place.ravel(), ends), (len(corners), len(used)))
+    return used, lambda rows: torch.from_numpy(matrix @ rows.numpy())

@@ -107,6 +107,12 @@ class HeadPaint:
             torch.from_numpy(template.regions["scalp"].astype(np.float64)) if hair else None,
         )
 
+    def with_irises(self, times: float) -> "HeadPaint":
+        """With irises and pupils so many times as wide."""
+        balls = self.balls.clone()
+        balls[:, 6] /= times  # rings are measured on a ball of this radius
+        return replace(self, balls=balls)
+
     def only(self, faces: Int[np.ndarray, " kept"]) -> "HeadPaint":
         """For a list of some of these faces."""
         kept = torch.from_numpy(faces)

@@ -75,18 +75,65 @@ class FaceTexture:
     over normals in model space, relative to its mean over the skin."""
 
 
+@dataclass(frozen=True)
+class SkinSheet:
+    """The texels of a template's skin at one size, with what all steps ask of them."""
+
+    template: Template
+    layout: UvLayout
+    fields: SkinFields
+    faces: Tensor
+    texel_width: float
+    """Metres on the outer skin."""
+    around: Float[np.ndarray, " verts"]
+
+    @staticmethod
+    def of(template: Template, size: int) -> "SkinSheet":
+        """Needs no photo: it can be made while one is fitted."""
+        layout = uv_layout(template, size)
+        faces = torch.from_numpy(template.mesh.faces)
+        run = slice(None, None, _STRIDE)
+        verts = template.parts["skin"].vertices.stop
+        around = vertex_totals(faces[layout.face[run]], layout.bary[run], verts)
+        fields = SkinFields.of_template(template)
+        return SkinSheet(template, layout, fields, faces, _texel_width(template, size), around)
+
+    def means(self, colour: Tensor, known: Tensor) -> VertexMeans:
+        """Colours at vertices from colours at texels."""
+        run = slice(None, None, _STRIDE)
+        faces, bary = self.faces[self.layout.face[run]], self.layout.bary[run]
+        return vertex_means(faces, bary, colour[run], known[run], self.around)
+
+    def marked(self, *regions: str) -> Float[Tensor, "verts 1"]:
+        """1 at the vertices of these regions."""
+        mask = np.any([self.template.regions[name] for name in regions], axis=0)
+        return torch.from_numpy(mask)[:, None].float()
+
+    def at(self, values: Tensor, rows: Tensor | None = None) -> Tensor:
+        """Values of vertices at texels."""
+        face, bary = self.layout.face, self.layout.bary
+        if rows is not None:
+            face, bary = face[rows], bary[rows]
+        return interpolate(values, self.faces, face, bary)
+
+
 def unwrap(
-    template: Template, views: Sequence[TextureView], size: int = 2048, delight: bool = False
+    template: Template,
+    views: Sequence[TextureView],
+    size: int = 2048,
+    delight: bool = False,
+    sheet: SkinSheet | None = None,
 ) -> FaceTexture:
     """One texture from one or more photos of one head.
 
-    `delight` divides an estimate of the light out of each photo and keeps the mean colour. Raises
+    `delight` divides an estimate of the light out of each photo and keeps the mean colour. A
+    `sheet` of this template and size, if it was made before, is not made again. Raises
     InputError where there is no view, a view's arrays do not belong together, or no photo shows
     the skin.
     """
     if not views:
         raise InputError("A texture needs at least one photo; got none.")
-    skin = _Skin.of(template, size)
+    skin = SkinSheet.of(template, size) if sheet is None else sheet
     samplers = [photo_sampler(template, view, skin.texel_width) for view in views]
     everything = torch.arange(len(skin.layout.texel))
     direct = [s.at(skin.layout, everything) for s in samplers]
@@ -131,47 +178,6 @@ Blend = tuple[Float[Tensor, "texels 3"], Float[Tensor, " texels"]]
 """Linear colour, and 0 to 1 how far it is known."""
 
 
-@dataclass(frozen=True)
-class _Skin:
-    """The layout of one size with what all steps ask of it."""
-
-    template: Template
-    layout: UvLayout
-    fields: SkinFields
-    faces: Tensor
-    texel_width: float
-    """Metres on the outer skin."""
-    around: Float[np.ndarray, " verts"]
-
-    @staticmethod
-    def of(template: Template, size: int) -> "_Skin":
-        layout = uv_layout(template, size)
-        faces = torch.from_numpy(template.mesh.faces)
-        run = slice(None, None, _STRIDE)
-        verts = template.parts["skin"].vertices.stop
-        around = vertex_totals(faces[layout.face[run]], layout.bary[run], verts)
-        fields = SkinFields.of_template(template)
-        return _Skin(template, layout, fields, faces, _texel_width(template, size), around)
-
-    def means(self, colour: Tensor, known: Tensor) -> VertexMeans:
-        """Colours at vertices from colours at texels."""
-        run = slice(None, None, _STRIDE)
-        faces, bary = self.faces[self.layout.face[run]], self.layout.bary[run]
-        return vertex_means(faces, bary, colour[run], known[run], self.around)
-
-    def marked(self, *regions: str) -> Float[Tensor, "verts 1"]:
-        """1 at the vertices of these regions."""
-        mask = np.any([self.template.regions[name] for name in regions], axis=0)
-        return torch.from_numpy(mask)[:, None].float()
-
-    def at(self, values: Tensor, rows: Tensor | None = None) -> Tensor:
-        """Values of vertices at texels."""
-        face, bary = self.layout.face, self.layout.bary
-        if rows is not None:
-            face, bary = face[rows], bary[rows]
-        return interpolate(values, self.faces, face, bary)
-
-
 def _texel_width(template: Template, size: int) -> float:
     uv, corners = template.mesh.uv, template.mesh.uv_faces
     assert uv is not None and corners is not None
@@ -190,7 +196,7 @@ class _Tone:
     spread: Float[Tensor, "3"]
 
     @staticmethod
-    def of(skin: _Skin, samples: Samples) -> "_Tone | None":
+    def of(skin: SkinSheet, samples: Samples) -> "_Tone | None":
         """Medians over nose and cheeks; None where too little of them is seen."""
         core = skin.marked("cheeks", "nose")
         middle = (skin.at(core, samples.row)[:, 0] > 0.9) & (samples.trust > 0.5)
@@ -211,7 +217,7 @@ class _Tone:
         return torch.stack([log.mean(1), log[:, 0] - log[:, 1], log[:, 1] - log[:, 2]], dim=1)
 
 
-def _without_strays(skin: _Skin, samples: Samples, tone: _Tone | None) -> Samples:
+def _without_strays(skin: SkinSheet, samples: Samples, tone: _Tone | None) -> Samples:
     """Less trust where a colour is unlike the face's and the place is prone to it.
 
     Clothes on the neck, hair on ears, the background beside a cheek.
@@ -228,7 +234,7 @@ def _without_strays(skin: _Skin, samples: Samples, tone: _Tone | None) -> Sample
     return replace(samples, trust=samples.trust * keep, worth=samples.worth * keep)
 
 
-def _shape(skin: _Skin, sampler: PhotoSampler) -> Float[Tensor, "verts 4"]:
+def _shape(skin: SkinSheet, sampler: PhotoSampler) -> Float[Tensor, "verts 4"]:
     """Normals and openness of each vertex, without the folds of a coarse mesh: light is softer."""
     verts = skin.template.parts["skin"].vertices
     share = open_share(sampler.vertices, sampler.faces)
@@ -241,12 +247,12 @@ def _shape(skin: _Skin, sampler: PhotoSampler) -> Float[Tensor, "verts 4"]:
     return shape
 
 
-def _lit(skin: _Skin, samples: Samples, shape: Tensor) -> tuple[Tensor, Tensor]:
+def _lit(skin: SkinSheet, samples: Samples, shape: Tensor) -> tuple[Tensor, Tensor]:
     here = skin.at(shape, samples.row)
     return torch.nn.functional.normalize(here[:, :3], dim=-1), here[:, 3]
 
 
-def _light(skin: _Skin, samples: Samples, tone: _Tone | None, shape: Tensor) -> SkinLight:
+def _light(skin: SkinSheet, samples: Samples, tone: _Tone | None, shape: Tensor) -> SkinLight:
     """From the face alone, and there from what has the colour of skin."""
     trust = samples.trust * (skin.at(skin.marked("face"), samples.row)[:, 0] > 0.99)
     if tone is not None:
@@ -255,7 +261,7 @@ def _light(skin: _Skin, samples: Samples, tone: _Tone | None, shape: Tensor) -> 
     return estimate_light(samples.colour, normals, trust, openness)
 
 
-def _lit_evenly(skin: _Skin, samples: Samples, light: SkinLight, shape: Tensor) -> Samples:
+def _lit_evenly(skin: SkinSheet, samples: Samples, light: SkinLight, shape: Tensor) -> Samples:
     return replace(samples, colour=samples.colour / light.on(*_lit(skin, samples, shape)))
 
 
@@ -307,7 +313,7 @@ def _blend(views: Sequence[Samples], gains: Tensor, texels: int) -> Blend:
     return colour / total.clamp_min(1e-20)[:, None], 1 - missed
 
 
-def _without_specks(skin: _Skin, blend: Blend) -> Blend:
+def _without_specks(skin: SkinSheet, blend: Blend) -> Blend:
     """Without small patches between what is hidden or stray, such as half an ear in hair.
 
     Only in places wide enough for it: lids, lips and nostrils keep what they have.
@@ -322,7 +328,7 @@ def _without_specks(skin: _Skin, blend: Blend) -> Blend:
 
 
 def _finish(
-    skin: _Skin, own: Blend, other: Blend, match: np.ndarray, lights: list[SkinLight]
+    skin: SkinSheet, own: Blend, other: Blend, match: np.ndarray, lights: list[SkinLight]
 ) -> FaceTexture:
     """Own colours, then those of the other side, then the continuation; gutters; sRGB."""
     verts = len(skin.template.mesh.vertices)

@@ -11,15 +11,17 @@ from typing import Any
 
 import numpy as np
 
-from rigface.export.glb import encode_glb
+from rigface.export.asset import RigAsset
+from rigface.export.glb import EncodedGlb, encode_glb
 from rigface.export.html import save_html
 from rigface.fit.photo_result import PhotoResult
 from rigface.fit.rig_asset import rig_asset
 from rigface.fit.texture import Dressed, wear
+from rigface.geometry.intersections import self_intersections
 from rigface.geometry.mesh import Mesh
 from rigface.io import atomic_output, save_obj, save_ply
 from rigface.io.cameras import save_cameras, save_transforms
-from rigface.metrics.mesh_quality import mesh_quality
+from rigface.metrics.mesh_quality import flipped_faces
 from rigface.metrics.outer import outer_surface
 from rigface.progress import NullProgress, Progress
 from rigface.report.data import Picture, ReportData
@@ -43,16 +45,13 @@ def write_photo_outputs(
     """face.glb, fit.ply, neutral.ply, overlay.png, texture.png, cameras.json, transforms.json,
     landmarks.json, params.safetensors, report.html, result.json, and what `save` asks for."""
     watch = NullProgress() if progress is None else progress
-    with ThreadPoolExecutor(1) as beside:  # compressing pixels needs nothing of the interpreter
+    with ThreadPoolExecutor(1) as beside:  # what needs no renderer, which is for one thread alone
         texture = None if dressed is None else beside.submit(png, dressed.texture.image)
-        asset = wear(rig_asset(result, rig, lod), dressed)
-        encoded = encode_glb(asset)
-        shown = encoded
-        if rig != "baked":
-            shown = encode_glb(wear(rig_asset(result, "baked", lod), dressed))
+        exported = beside.submit(_exported, result, dressed, rig, lod)
+        overlays = [png(overlay(result, view)) for view in range(len(result.views))]
+        spread = png(uncertainty(result))
+    asset, encoded, shown = exported.result()
     numbers = photo_numbers(result, encoded.pruning.mean_mm, watch, lod)
-    overlays = [png(overlay(result, view)) for view in range(len(result.views))]
-    spread = uncertainty(result)
     names = image_names(result)
     with atomic_output(Path(out)) as folder:
         if "glb" in save:
@@ -95,11 +94,22 @@ def write_photo_outputs(
             region_title="Shape uncertainty by region, mm",
             pictures=(
                 *(Picture("In the photo", picture) for picture in overlays),
-                Picture("How sure the shape is", png(spread)),
+                Picture("How sure the shape is", spread),
             ),
         )
         write_report(folder / "report.html", report)
         write_result(folder / "result.json", numbers, PHOTO_SCHEMA)
+
+
+def _exported(
+    result: PhotoResult, dressed: Dressed | None, rig: str, lod: int
+) -> tuple[RigAsset, EncodedGlb, EncodedGlb]:
+    """The rigged head, its GLB, and the GLB that the report shows."""
+    asset = wear(rig_asset(result, rig, lod), dressed)
+    encoded = encode_glb(asset)
+    if rig == "baked":
+        return asset, encoded, encoded
+    return asset, encoded, encode_glb(wear(rig_asset(result, "baked", lod), dressed))
 
 
 def image_names(result: PhotoResult) -> list[str]:
@@ -115,10 +125,7 @@ def photo_numbers(
     result: PhotoResult, pruning_mm: float | None, watch: Progress, lod: int
 ) -> dict[str, Any]:
     """The content of result.json."""
-    template = result.template
-    quality = mesh_quality(
-        template.mesh.vertices, result.neutral, outer_surface(template).skin_faces
-    )
+    rest, skin = result.template.mesh.vertices, outer_surface(result.template).skin_faces
     low, high = result.size.interval()
     return {
         "ok": result.ok,
@@ -164,8 +171,8 @@ def photo_numbers(
         ],
         "identity": result.identity.tolist(),
         "quality": {
-            "flipped": quality.flipped,
-            "self_intersections": quality.self_intersections,
+            "flipped": int(flipped_faces(rest, result.neutral, skin).sum()),
+            "self_intersections": len(self_intersections(result.neutral, skin)),
         },
         "export": {"pruning_mm": pruning_mm, "lod": lod},
         "seconds": {**result.seconds, **watch.seconds},

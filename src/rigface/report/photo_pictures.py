@@ -41,9 +41,13 @@ def uncertainty(result: PhotoResult, limit_mm: float = 4.0) -> Image.Image:
     paint = VertexColours(torch.from_numpy(np.ascontiguousarray(colours)).float(), faces)
     panels = []
     for yaw in (0.0, 0.9):
-        camera = orbiting((0, -0.02, -0.03), yaw, 0.0, 1.0, 3.4 * SIDE, (SIDE, SIDE))
+        camera = orbiting((0.0, -0.02, -0.03), yaw, 0.0, 1.0, 3.4 * SIDE, (SIDE, SIDE))
         picture = render(
-            torch.from_numpy(result.neutral).float(), faces, camera, paint, background=(1, 1, 1)
+            torch.from_numpy(result.neutral).float(),
+            faces,
+            camera,
+            paint,
+            background=(1.0, 1.0, 1.0),
         )
         panels.append(Image.fromarray(picture))
     image = _side_by_side(panels)
