@@ -17,7 +17,7 @@ from rigface.learn.head_fit import HeadFit, fit_heads, vertex_errors
 from rigface.learn.linear_skinning import symmetric_variables
 from rigface.learn.neural_skinning import NeuralConfig, train_neural
 from rigface.learn.person_weights import person_weights
-from rigface.learn.skinning_heads import mixed_heads, own_heads
+from rigface.learn.skinning_heads import own_heads
 from rigface.learn.stepper import CHECKPOINT, Phase, Stepper, read_checkpoint
 from rigface.learn.train_skinning import spatial_order
 from rigface.learn.weight_fit import project_simplex, simplex_least_squares, thin_out
@@ -106,14 +106,6 @@ def test_weights_of_a_person_lower_the_error_and_stay_on_the_simplex():
     torch.testing.assert_close(stiff[:, used], model.free[used].expand(2, -1), atol=1e-4, rtol=0)
 
 
-def test_mixed_heads_have_the_second_moment_of_the_given_ones():
-    rng = np.random.default_rng(0)
-    heads = rng.normal(size=(6, 4, 3))
-    mixed = mixed_heads(heads, 20_000, rng)
-    np.testing.assert_allclose(mixed.mean(axis=0), heads.mean(axis=0), atol=0.05)
-    np.testing.assert_allclose(mixed.std(axis=0), heads.std(axis=0), atol=0.05)
-
-
 def test_neighbours_are_neighbours_in_the_decoders_order():
     rig, template = load_jnr_rig(load_template()), load_template()
     rest = template.mesh.vertices[:4200]
@@ -168,6 +160,7 @@ def test_training_resumes_to_the_same_decoder(tmp_path: Path):
         if killed is not None:
             break
     assert killed is not None
+    assert isinstance(whole[0], SkinningDecoder) and isinstance(killed[0], SkinningDecoder)
     for one, other in zip(whole[0].matrices, killed[0].matrices, strict=True):
         torch.testing.assert_close(one, other, atol=0, rtol=0)
     assert (folders[1] / "log.jsonl").read_text().count("\n") >= 3
@@ -198,7 +191,7 @@ def shipped_like() -> Skinning:
         decoder_layers(len(rig.weights)), len(rig.weights), torch.Generator().manual_seed(0)
     )
     rest = load_template().mesh.vertices[:4200].astype(np.float32).astype(np.float64)
-    return Skinning(rest, rig.weights, decoder, {"source": "test"})
+    return Skinning(rest, rig.weights, decoder, facts={"source": "test"})
 
 
 def test_a_skinning_file_reads_back_as_it_was(tmp_path: Path):
@@ -207,7 +200,8 @@ def test_a_skinning_file_reads_back_as_it_was(tmp_path: Path):
     again = read_skinning(path, load_template())
     np.testing.assert_array_equal(again.rest, skinning.rest)
     np.testing.assert_allclose(again.weights.value, skinning.weights.value, atol=1e-7)
-    assert again.decoder is not None and skinning.decoder is not None
+    assert isinstance(again.decoder, SkinningDecoder)
+    assert isinstance(skinning.decoder, SkinningDecoder)
     for one, other in zip(again.decoder.matrices, skinning.decoder.matrices, strict=True):
         torch.testing.assert_close(one, other, atol=0, rtol=0)
     assert again.facts == skinning.facts

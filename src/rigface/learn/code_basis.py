@@ -69,13 +69,12 @@ def learn_code_basis(
     fit = HeadFit(config.joint_steps, prior=config.joint_prior)
     start = model.table.zeros(len(heads)).to(heads)
     x = fit_heads(model.at(few), heads[:, few], start, fit, free)
+    say(f"{len(heads)} heads by joints: {float(vertex_errors(model, heads, x).mean()):.3f} mm")
     lack = 1e3 * (heads - model.vertices(x)).flatten(1)
-    say(
-        f"{len(heads)} heads by joints: {float(lack.unflatten(1, (-1, 3)).norm(dim=-1).mean()):.3f} mm"
+    code = (
+        torch.linalg.eigh(lack @ lack.T).eigenvectors.flip(-1)[:, : config.codes]
+        * len(heads) ** 0.5
     )
-    values, vectors = torch.linalg.eigh(lack @ lack.T)
-    del values
-    code = vectors.flip(-1)[:, : config.codes] * len(heads) ** 0.5
     both = torch.cat([free, torch.ones(config.codes, dtype=torch.bool)])
     fit = replace(fit, steps=config.steps, code_prior=config.code_prior)
     for turn in range(config.rounds):

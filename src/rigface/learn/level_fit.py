@@ -42,7 +42,7 @@ def level_decoder(
     owner = torch.cat([torch.full((len(lv.size),), i) for i, lv in enumerate(levels)])
     order = gain.argsort(descending=True)
     bought = order[cost[order].cumsum(0) <= floats]
-    counts = torch.bincount(owner[bought], minlength=len(levels)).clamp_min(1).tolist()
+    counts = torch.bincount(owner[bought], minlength=len(levels)).tolist()
     hidden = [lv.left[:, :count] for lv, count in zip(levels, counts, strict=True)]
     matrices = [
         (2.0 / _SMALL * lv.size[:count, None] * lv.numbers[:count]).float()

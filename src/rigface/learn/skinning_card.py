@@ -1,6 +1,17 @@
 """The model card of learned JNR weights, written from the facts in their file."""
 
 from rigface.models.jnr_asset import Skinning
+from rigface.models.level_decoder import LevelDecoder
+
+
+def _decoder(learned: Skinning) -> str:
+    if isinstance(learned.decoder, LevelDecoder):
+        units = ", ".join(str(len(level)) for level in learned.decoder.levels)
+        return (
+            "Decoder: fields of a code solved\nfor in turns with joints and codes, cut to levels "
+            f"of {units} units by singular values, then"
+        )
+    return "Decoder:"
 
 
 def skinning_card(learned: Skinning) -> str:
@@ -10,10 +21,11 @@ def skinning_card(learned: Skinning) -> str:
     linear, neural = facts["recipe"]["linear"], facts["recipe"]["neural"]
     errors = ", ".join(f"{name} {value:.3f} mm" for name, value in facts["held_out_mm"].items())
     decoder = (
-        f"and a decoder of {facts['decoder_floats']:,} numbers from a code of {neural['codes']}"
+        f"and a decoder of {facts['decoder_floats']:,} numbers from a code of {learned.decoder.codes}"
         if learned.decoder is not None
         else "and no decoder"
     )
+    levers = "" if learned.lever is None else f" + {learned.lever.size}"
     skipped = "".join(f"\n- skipped: {line}" for line in facts["skipped"])
     return f"""# Model card of the JNR skinning weights
 
@@ -23,8 +35,8 @@ Learned skinning weights of the 52-joint JNR rig on the shipped template:
 
 ## Size
 
-Counted as in the paper: template vertices count, faces and names do not. Linear:
-{3 * len(learned.rest):,} + {facts["free_weights"]:,} = {facts["linear_floats"]:,} floats; all:
+Counted as in the paper: template vertices count, faces and names do not; levers of the joints do.
+Linear: {3 * len(learned.rest):,} + {facts["free_weights"]:,}{levers} = {facts["linear_floats"]:,} floats; all:
 {facts["floats"]:,}. The paper has 24.7K and 225.4K for 5,236 vertices. Ours are
 {len(learned.rest):,} vertices with more influences each: scaled by vertices the paper's sizes would
 be {24.7 * len(learned.rest) / 5236:.1f}K and {225.4 * len(learned.rest) / 5236:.1f}K.
@@ -37,11 +49,11 @@ with its mirror image, because a symmetric rig can show no other.{skipped}
 ## Recipe
 
 Rest shape: mean of the training heads. Linear weights: {linear["cycles"]} turns of joints
-(Levenberg-Marquardt) and weights (least squares on the simplex). Decoder:
+(Levenberg-Marquardt) and weights (least squares on the simplex). {_decoder(learned)}
 {neural["autoencoder_steps"]:,} steps of autoencoder and {neural["gan_steps"]:,} of adversarial
 fine-tuning on {facts["recipe"]["sets"]["sets"]:,} synthetic weight sets, then
 {neural["vertex_steps"]:,} steps on vertices, of the training heads and {facts["recipe"]["mixed"]}
-people drawn from their second moment. Seed {facts["recipe"]["seed"]}.
+people drawn from their directions. Seed {facts["recipe"]["seed"]}.
 
 ## Figures
 

@@ -1,9 +1,9 @@
 """The shipped decoder: a code to a field on the skin, level by level (in place of 4.4's groups).
 
-The paper's last layer gives 8,990 weights through groups that share one matrix. On our weights that
-loses two thirds of what the code is for, since groups cannot know which outputs are neighbours
-(docs/jnr.md). Coarse levels here get many directions and fine levels few, which loses a sixth at the
-same number of floats. The fixed half, `WeightField`, turns the field into weight residuals.
+The paper's last layer gives 8,990 weights through groups that share one matrix. On our weights
+that loses two thirds of what the code is for, since groups cannot know which outputs are
+neighbours (docs/jnr.md). Here coarse levels get many directions and fine levels few. The fixed
+half, `WeightField`, turns the field into weight residuals.
 """
 
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class LevelDecoder:
     """Fully connected without biases, swish, then each level from its own slice of units."""
 
     hidden: Float[Tensor, "codes units"]
-    levels: tuple[Float[Tensor, "units_l width_l"], ...]
+    levels: tuple[Float[Tensor, "_ _"], ...]
     """Their units add up to those of `hidden`."""
 
     @property

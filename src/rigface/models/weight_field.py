@@ -34,7 +34,7 @@ class WeightField:
     """Residual of each free weight per millimetre of field at its vertex."""
     vertex: Int[Tensor, " free"]
     """Half vertex of each free weight."""
-    spread: tuple[Float[Tensor, "half controls"], ...]
+    spread: tuple[Float[Tensor, "half _"], ...]
     """From the control vertices of a level to all; rows sum to one. The last level has none."""
 
     @property
