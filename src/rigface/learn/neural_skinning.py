@@ -51,7 +51,7 @@ class NeuralConfig:
     vertex_batch: int = 24
     vertex_sample: int = 500
     """Vertices that one step of the third phase looks at."""
-    vertex_rate: float = 2e-4
+    vertex_rate: float = 4e-4
     person_rate: float = 3e-3
     """Rate of joints (in sigmas) and codes in the third phase."""
     code_prior: float = 1e-3
@@ -85,9 +85,14 @@ class _Networks(nn.Module):
         self.joints = nn.Parameter(torch.zeros(heads, variables))
         """Variables over their sigmas."""
         self.code = nn.Parameter(torch.zeros(heads, decoder.codes))
-        self.register_buffer("known", torch.zeros(()))
-        self.register_buffer("whitened", torch.zeros(()))
-        self.register_buffer("fitted", torch.zeros(()))
+        self.known, self.whitened, self.fitted = (nn.Buffer(torch.zeros(())) for _ in range(3))
+
+    def take(self, code: Tensor) -> None:
+        """Codes of the heads, of unit second moment, that belong to the decoder."""
+        with torch.no_grad():
+            self.code.copy_(code)
+            self.known.fill_(1.0)
+            self.whitened.fill_(1.0)
 
 
 def train_neural(
@@ -116,10 +121,7 @@ def train_neural(
     networks = _Networks(decoder, sets.basis.shape[0], len(heads), model.variables)
     networks = networks.to(ranks.device)
     if start is not None:
-        with torch.no_grad():
-            networks.code.copy_(start.code)
-            networks.known.fill_(1.0)
-            networks.whitened.fill_(1.0)
+        networks.take(start.code)
     training = _Training(
         networks,
         model.to(ranks.device),
@@ -184,6 +186,7 @@ class _Training:
         def step(generator: torch.Generator) -> dict[str, float]:
             if noise:
                 self._whiten()
+            net.decoder.requires_grad_(noise or not self.known)
             index = torch.randint(len(self.sets), (c.batch,), generator=generator)
             index = self.ranks.mine(index).to(self.sets.device)
             code = net.encoder(self.seen[index])
@@ -253,6 +256,7 @@ class _Training:
 
         def step(generator: torch.Generator) -> dict[str, float]:
             self._begin_persons()
+            net.decoder.requires_grad_(True)
             index = torch.randint(len(self.heads), (c.vertex_batch,), generator=generator)
             index = self.ranks.mine(index).to(self.heads.device)
             verts = torch.randperm(len(self.model.rest), generator=generator)[: c.vertex_sample]

@@ -21,7 +21,8 @@ def skinning_card(learned: Skinning) -> str:
     linear, neural = facts["recipe"]["linear"], facts["recipe"]["neural"]
     errors = ", ".join(f"{name} {value:.3f} mm" for name, value in facts["held_out_mm"].items())
     decoder = (
-        f"and a decoder of {facts['decoder_floats']:,} numbers from a code of {learned.decoder.codes}"
+        f"and a decoder of {facts['decoder_floats']:,} numbers from a code of "
+        f"{learned.decoder.codes}"
         if learned.decoder is not None
         else "and no decoder"
     )
@@ -36,8 +37,8 @@ Learned skinning weights of the 52-joint JNR rig on the shipped template:
 ## Size
 
 Counted as in the paper: template vertices count, faces and names do not; levers of the joints do.
-Linear: {3 * len(learned.rest):,} + {facts["free_weights"]:,}{levers} = {facts["linear_floats"]:,} floats; all:
-{facts["floats"]:,}. The paper has 24.7K and 225.4K for 5,236 vertices. Ours are
+Linear: {3 * len(learned.rest):,} + {facts["free_weights"]:,}{levers} =
+{facts["linear_floats"]:,} floats; all: {facts["floats"]:,}. The paper has 24.7K and 225.4K for 5,236 vertices. Ours are
 {len(learned.rest):,} vertices with more influences each: scaled by vertices the paper's sizes would
 be {24.7 * len(learned.rest) / 5236:.1f}K and {225.4 * len(learned.rest) / 5236:.1f}K.
 

@@ -79,6 +79,8 @@ class TrainableLevels(nn.Module):
         self.field = field
         self.hidden = nn.Parameter(start.hidden / self.gain)
         self.levels = nn.ParameterList([nn.Parameter(m * self.gain) for m in start.levels])
+        self._rows: Tensor | None = None
+        """The last layer multiplied out, for as long as nothing here is trained."""
 
     def _compact(self) -> LevelDecoder:
         levels = tuple(level / self.gain for level in self.levels)
@@ -91,6 +93,12 @@ class TrainableLevels(nn.Module):
 
     def forward(self, code: Tensor) -> Tensor:
         """Weight residuals."""
+        if not self.hidden.requires_grad:
+            compact = self._compact()
+            if self._rows is None:
+                self._rows = compact.rows(self.field)
+            return nn.functional.silu(code @ compact.hidden) @ self._rows
+        self._rows = None
         return self.field.residuals(self._field(code, slice(None)))
 
     def added(self, code: Tensor, part: JnrModel, verts: Tensor) -> Tensor:

@@ -66,7 +66,7 @@ class SkinningRecipe:
     floats: int = 226_000
     """Of the whole file at most, where the decoder goes by levels."""
     neural: NeuralConfig = NeuralConfig()
-    mixed: int = 315
+    mixed: int = 515
     """People drawn from the directions of the training heads, besides these."""
     seed: int = 0
 
