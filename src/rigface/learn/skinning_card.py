@@ -38,9 +38,10 @@ Learned skinning weights of the 52-joint JNR rig on the shipped template:
 
 Counted as in the paper: template vertices count, faces and names do not; levers of the joints do.
 Linear: {3 * len(learned.rest):,} + {facts["free_weights"]:,}{levers} =
-{facts["linear_floats"]:,} floats; all: {facts["floats"]:,}. The paper has 24.7K and 225.4K for 5,236 vertices. Ours are
-{len(learned.rest):,} vertices with more influences each: scaled by vertices the paper's sizes would
-be {24.7 * len(learned.rest) / 5236:.1f}K and {225.4 * len(learned.rest) / 5236:.1f}K.
+{facts["linear_floats"]:,} floats; all: {facts["floats"]:,}. The paper has 24.7K and 225.4K for
+5,236 vertices. Ours are {len(learned.rest):,} with more influences each: scaled by vertices the
+paper's sizes would be {24.7 * len(learned.rest) / 5236:.1f}K and
+{225.4 * len(learned.rest) / 5236:.1f}K.
 
 ## Data
 
