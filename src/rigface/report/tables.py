@@ -17,7 +17,7 @@ _LABELS = {
     "lid_eyeball": "Lid–eyeball intersections",
     "lip_teeth": "Lip–teeth intersections",
     "pruning_mm": "Cost of 4 influences",
-    "reprojection_percent": "Landmarks off (of eye distance)",
+    "reprojection_percent": "Landmarks off",
     "shape_sigma_mm": "Shape known to",
     "sigma_mm": "sigma",
 }
@@ -59,6 +59,8 @@ def number(name: str, value: Any) -> tuple[str, str]:
     if isinstance(value, int) or name in _COUNTS:
         return f"{round(value):,}", ""
     text = f"{value:.2f}" if abs(value) >= 0.01 or value == 0 else f"{value:.1g}"
+    if name == "reprojection_percent":
+        return text, "% of eye distance"
     if name.endswith("_percent"):
         return text, "%"
     return text, "mm" if name.endswith("_mm") else ""
