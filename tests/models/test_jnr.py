@@ -178,7 +178,7 @@ def test_the_shipped_weights_are_as_small_as_the_papers_and_symmetric():
     assert skinning.floats <= 226_000
     assert skinning.facts["held_out_mm"]["neural"] < skinning.facts["held_out_mm"]["linear"]
     assert skinning.facts["held_out_mm"]["linear"] < skinning.facts["held_out_mm"]["initial"]
-    sizes: dict[JnrKind, int] = {"jnr-linear": 105, "jnr-neural": 155}
+    sizes: dict[JnrKind, int] = {"jnr-linear": 105, "jnr-neural": 185}
     for kind, size in sizes.items():
         model = load_jnr(template, kind, skinning=skinning)
         assert model.table.size == size

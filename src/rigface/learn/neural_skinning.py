@@ -51,8 +51,8 @@ class NeuralConfig:
     vertex_batch: int = 24
     vertex_sample: int = 500
     """Vertices that one step of the third phase looks at."""
-    vertex_rate: float = 4e-4
-    person_rate: float = 3e-3
+    vertex_rate: float = 2e-4
+    person_rate: float = 5e-4
     """Rate of joints (in sigmas) and codes in the third phase."""
     code_prior: float = 1e-3
     joint_prior: float = 1e-4
