@@ -57,10 +57,17 @@ def _broken(error: ImportError) -> str:
 
 
 class _Later(ModuleType):
-    """A module that is imported when somebody asks it for something."""
+    """A module that is imported when somebody asks it for something.
+
+    It has no `__file__` and the like: another thread may look through all modules meanwhile, as
+    `inspect` does, and asking would find nothing but this one again.
+    """
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(importlib.import_module(self.__name__), name)
+        module = None if name.startswith("__") else importlib.import_module(self.__name__)
+        if module is None or module is self:
+            raise AttributeError(f"{self.__name__} is not loaded yet and has no {name!r}")
+        return getattr(module, name)
 
 
 @contextmanager
@@ -73,8 +80,9 @@ def _drawing_comes_later() -> Iterator[None]:
     try:
         yield
     finally:
-        for name in ours:
-            del sys.modules[name]
+        for name, module in ours.items():
+            if sys.modules.get(name) is module:
+                del sys.modules[name]
 
 
 @contextmanager
