@@ -56,10 +56,10 @@ def truth() -> tuple[Tensor, Expression, np.ndarray]:
     return identity, expression, model.vertices(x).numpy()
 
 
-def neutral_error_mm(fit: ExpressionFit) -> float:
+def neutral_error_mm(identity: Tensor) -> float:
     """Of the neutral face, which heads in unknown poses tell up to a rigid motion."""
     model = coarse()
-    found, want = model.vertices(fit.identity).numpy(), model.vertices(truth()[0]).numpy()
+    found, want = model.vertices(identity).numpy(), model.vertices(truth()[0]).numpy()
     placed = align_points(found, want, with_scale=False).apply(found)
     return 1e3 * float(np.linalg.norm(placed - want, axis=1).mean())
 
@@ -92,15 +92,20 @@ def test_expressions_do_not_leak_into_the_identity():
     person = (model.rest - neutral).norm(dim=-1)
     assert 1e3 * float(motion.mean()) > 2.0
     assert 1e3 * float(person.mean()) > 5.0
-    assert neutral_error_mm(together()) < 0.6
+    assert neutral_error_mm(together().identity) < 0.65
+    # nearly all of it is what no fit can know: whether a lid is low, or has been lowered in all
+    # heads; with these values given, the rest of the person is right
+    told = together().identity.clone()
+    told[space.columns] = identity[space.columns]
+    assert neutral_error_mm(told) < neutral_error_mm(together().identity) / 3
 
 
-def test_a_single_head_leaks_little_and_the_papers_turns_alone_leak_more():
+def test_a_single_head_leaks_no_more_and_the_papers_turns_alone_do():
     head = truth()[2][0]
-    ours = neutral_error_mm(fit_expression(coarse(), head))
+    ours = neutral_error_mm(fit_expression(coarse(), head).identity)
     turns = fit_expression(coarse(), head, settings=ExpressionSettings(last_steps=0))
-    assert ours < 0.8
-    assert neutral_error_mm(turns) > ours
+    assert ours < 0.65
+    assert neutral_error_mm(turns.identity) > 4 * ours
 
 
 def test_a_head_known_to_be_neutral_keeps_no_expression():
@@ -109,12 +114,14 @@ def test_a_head_known_to_be_neutral_keeps_no_expression():
     fit = fit_expressions(coarse(), both, neutral=(0,))
     assert float(fit.expression.shapes[0].abs().max()) == 0.0
     assert float(fit.expression.offsets[0].abs().max()) == 0.0
-    assert neutral_error_mm(fit) < 0.1
+    assert neutral_error_mm(fit.identity) < 0.1
 
 
 def test_the_gradient_is_that_of_the_energy():
     model, space = coarse(), ExpressionSpace.of(coarse())
-    problem = _OnePerson(model, space, truth()[2], np.ones(len(model.rest)), ExpressionSettings(), ())
+    problem = _OnePerson(
+        model, space, truth()[2], np.ones(len(model.rest)), ExpressionSettings(), ()
+    )
     y = 0.1 * torch.randn(
         len(problem.sigma), generator=torch.Generator().manual_seed(1), dtype=torch.float64
     ) * problem.sigma  # fmt: skip

@@ -111,7 +111,9 @@ def test_motions_of_single_joints_compose_to_the_pose():
         above = np.eye(4) if parent < 0 else world[parent] @ np.linalg.inv(rest[parent])
         world.append(above @ rest[joint] @ own)
     # uneven scales of the person shear rest frames, which motions of single joints cannot follow
-    np.testing.assert_allclose(np.stack(world)[:, :3, 3], pose.world_from_joint[:, :3, 3], atol=1e-3)
+    np.testing.assert_allclose(
+        np.stack(world)[:, :3, 3], pose.world_from_joint[:, :3, 3], atol=1e-3
+    )
 
 
 def test_a_lip_that_does_not_hang_on_the_jaw_goes_where_the_jaw_takes_it():
