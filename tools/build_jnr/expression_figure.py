@@ -28,13 +28,12 @@ BELOW_JAW = ("teeth.lower", "tongue")
 EXPRESSIONS: tuple[dict[str, float], ...] = (
     {},
     {"mouthSmileLeft": 0.9, "mouthSmileRight": 0.9, "cheekSquintLeft": 0.6,
-     "cheekSquintRight": 0.6, "Jaw_Root.rotation.x": 0.05, "L_Brow_Outer.translation.y": 0.002,
+     "cheekSquintRight": 0.6, "jawOpen": 0.12, "L_Brow_Outer.translation.y": 0.002,
      "R_Brow_Outer.translation.y": 0.002},
-    {"Jaw_Root.rotation.x": 0.36, "Brow_Center.translation.y": 0.006,
+    {"jawOpen": 0.7, "Jaw_Root.rotation.x": 0.03, "Brow_Center.translation.y": 0.006,
      "L_Brow_Outer.translation.y": 0.006, "R_Brow_Outer.translation.y": 0.006},
     {"browDownLeft": 1.0, "browDownRight": 1.0, "noseSneerLeft": 1.0, "noseSneerRight": 1.0,
-     "mouthStretchLeft": 0.7, "mouthStretchRight": 0.7, "mouthLowerDownLeft": 0.8,
-     "mouthLowerDownRight": 0.8},
+     "mouthStretchLeft": 0.9, "mouthStretchRight": 0.9, "jawForward": 0.4},
     {"eyeBlinkLeft": 1.0, "cheekSquintLeft": 0.7, "mouthPucker": 0.9,
      "R_Brow_Outer.translation.y": 0.006},
 )  # fmt: skip
@@ -52,7 +51,8 @@ def draw_expressions(path: Path) -> None:
     for row, identity in enumerate(people):
         for column, x in enumerate(retarget(worn, model, identity)):
             vertices = _whole_head(template, model, identity, x)
-            camera = orbiting((0.0, -0.035, 0.0), np.radians(18), 0.0, 0.8, 3.0 * SIDE, (SIDE, SIDE))
+            size = (SIDE, SIDE)
+            camera = orbiting((0.0, -0.03, 0.0), np.radians(18), 0.0, 0.8, 2.8 * SIDE, size)
             picture = render_head(template, vertices, camera, background=(0.85, 0.87, 0.9))
             sheet.paste(Image.fromarray(picture), (column * SIDE, row * SIDE))
     sheet.quantize(256).save(path, optimize=True)
@@ -81,10 +81,15 @@ def _whole_head(template: Template, model: JnrModel, identity: Tensor, x: Tensor
     with torch.no_grad():
         neutral, skin = model.vertices(identity).numpy(), model.vertices(x)
         jaw = model.world_from_joint(x)[JAW] @ model.world_from_joint(identity)[JAW].inverse()
-    out = torch.from_numpy(template.mesh.vertices.copy())
+        weights = x[ExpressionSpace.of(model).shapes].numpy()
+    rest = template.mesh.vertices.copy()
+    for name, weight in zip(EXPRESSION_SHAPES, weights, strict=True):
+        index, offset = template.expressions.of(name)
+        rest[index] += weight * offset
+    out = torch.from_numpy(rest)
     out[: len(skin)] = skin
     for name, moved in follow(template, neutral).items():
         run = template.parts[name].vertices
-        place = torch.from_numpy(moved.apply(template.mesh.vertices[run]))
+        place = torch.from_numpy(moved.apply(rest[run]))
         out[run] = place @ jaw[:3, :3].T + jaw[:3, 3] if name in BELOW_JAW else place
     return out

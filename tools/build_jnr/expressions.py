@@ -9,8 +9,8 @@ from rigface.models.jnr_asset import load_jnr
 from rigface.rig.jnr_expression import EXPRESSION_SHAPES, EXPRESSIVE_JOINTS, expresses
 from rigface.rig.template import Template
 
-OUT = ("eyeLook", "tongue", "jaw")
-"""Gaze and tongue hardly move skin; the jaw has a joint."""
+OUT = ("eyeLook", "tongue")
+"""Gaze and tongue hardly move skin."""
 
 
 @dataclass(frozen=True)
