@@ -18,6 +18,7 @@ from rigface.models.jnr import JnrModel
 from rigface.models.level_decoder import LevelDecoder
 from rigface.models.skinning_decoder import SkinningDecoder
 from rigface.models.weight_field import WeightField, weight_field
+from rigface.rig.jnr_expression import EXPRESSION_SHAPES
 from rigface.rig.jnr_variables import asymmetric_motions, symmetric_motions
 from rigface.rig.jnr_weights import SymmetricWeights
 from rigface.rig.template import Template
@@ -95,8 +96,9 @@ def load_jnr(
 ) -> JnrModel:
     """A JNR model on the template's skin.
 
-    `asymmetric` frees the joints of both sides and sideways motion of the middle; `skinning`
-    replaces the shipped learned weights. Raises InputError for an unknown kind, and for a
+    `asymmetric` frees the joints of both sides and sideways motion of the middle; `expressions`
+    adds the 24 shapes of `rigface.rig.jnr_expression`; `skinning` replaces the shipped learned
+    weights. Raises InputError for an unknown kind, and for a
     `skinning` without decoder if the neural model is asked for.
     """
     if kind not in KINDS:
@@ -117,13 +119,20 @@ def load_jnr(
             )
     shapes = None
     if expressions:
-        shapes = template.expressions.dense(len(template.mesh.vertices))[:, skin.vertices]
+        shapes = _expression_shapes(template)
     motions = asymmetric_motions() if asymmetric else symmetric_motions()
     faces = template.mesh.faces[skin.faces]
     build = partial(JnrModel.build, kind, rest, faces, rig.joints, weights, motions, lever=lever)
     if isinstance(decoder, LevelDecoder):
         decoder = decoder.expanded(field_of(build(), weights.mirror).to(decoder.hidden.dtype))
     return build(decoder=decoder, shapes=shapes)
+
+
+def _expression_shapes(template: Template) -> Float[np.ndarray, "shapes verts 3"]:
+    names = template.expressions.names
+    chosen = [names.index(name) for name in EXPRESSION_SHAPES]
+    every = template.expressions.dense(len(template.mesh.vertices))
+    return every[chosen][:, template.parts["skin"].vertices]
 
 
 def field_of(linear: JnrModel, mirror: Int[np.ndarray, " verts"]) -> WeightField:
