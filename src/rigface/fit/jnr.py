@@ -1,21 +1,26 @@
-"""JNR on a scan: its joints (and code) take the free form's surface, then the scan decides."""
+"""JNR on a scan: its joints (and code) take the free form's surface, then the scan decides.
 
-from dataclasses import dataclass
+With so few variables the corners of the mouth may fold over each other although the margins of the
+lips do not. The last steps look for triangles that cross and part them as the free form has them.
+"""
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rigface.fit.matching import Matcher, MatchRule
+from rigface.fit.parting import part_triangles
 from rigface.fit.stages import Stage, StageReport, box_for, prior_for, run_stage
+from rigface.geometry.intersections import self_intersections
 from rigface.models.jnr import CODE, JnrModel
 from rigface.models.posed import POSE, PosedModel
 from rigface.solve.levenberg_marquardt import LevenbergMarquardt, levenberg_marquardt
-from rigface.solve.result import Result
 from rigface.terms.energy import Energy
 from rigface.terms.robust import GemanMcClure
-from rigface.terms.term import OneSidedTerm
+from rigface.terms.term import OneSidedTerm, VertexTerm
 from rigface.terms.vertex_targets import VertexTargetTerm
 
 _MM = 1e-3
@@ -32,7 +37,9 @@ class JnrSettings:
     code_prior: float = 1.0
     goal_steps: tuple[int, int] = (12, 15)
     """Steps with the code at zero, as the paper has it, and with everything free."""
-    scan_steps: int = 8
+    scan_steps: int = 5
+    mend_steps: int = 8
+    """Further steps on the scan, each with the triangles parted that cross by then."""
 
 
 def fit_known(
@@ -82,17 +89,47 @@ def fit_jnr(
     free = _moving(model)
     rule = MatchRule(6 * _MM, 0.6, 0.5 * _MM, GemanMcClure(8.0), slide=0.01, reverse=0.3)
     hold = VertexTargetTerm(goal, weights, 2 * settings.goal_sigma)
-    stage = Stage(
-        "scan",
-        settings.scan_steps,
-        free,
-        rule,
-        3 * _MM,
-        _priors(model, settings.scan_prior, settings.code_prior),
-    )
+    prior = _priors(model, settings.scan_prior, settings.code_prior)
+    stage = Stage("scan", settings.scan_steps, free, rule, 3 * _MM, prior)
     x, done = run_stage(model, matcher, stage, x, barriers=barriers, extra=(hold,))
-    assert done.result is not Result.NON_FINITE or torch.isfinite(x).all()
-    return model, x, (*reports, done)
+    last = replace(stage, name="mend", steps=1, rule=replace(rule, trim=3 * _MM))
+    x, mended = _mend(model, matcher, last, x, goal, (hold,), barriers, settings.mend_steps)
+    return model, x, (*reports, done, *mended)
+
+
+def _mend(
+    model: PosedModel,
+    matcher: Matcher,
+    stage: Stage,
+    x: Float[Tensor, " params"],
+    calm: Float[np.ndarray, "verts 3"],
+    extra: tuple[VertexTerm, ...],
+    barriers: tuple[OneSidedTerm, ...],
+    rounds: int,
+) -> tuple[Float[Tensor, " params"], tuple[StageReport, ...]]:
+    """The last of the states with the fewest crossing triangles, after `rounds` steps.
+
+    A pair of triangles that crossed once is kept apart ever after.
+    """
+    pairs = _crossings(model, matcher, x)
+    best, fewest, reports = x, len(pairs), []
+    for _ in range(rounds):
+        if len(pairs):
+            parted = part_triangles(calm, matcher.searched, pairs)
+            barriers = barriers if parted is None else (*barriers, parted)
+        x, done = run_stage(model, matcher, stage, x, barriers=barriers, extra=extra)
+        reports.append(done)
+        pairs = _crossings(model, matcher, x)
+        if len(pairs) <= fewest:
+            best, fewest = x, len(pairs)
+    return best, tuple(reports)
+
+
+def _crossings(
+    model: PosedModel, matcher: Matcher, x: Float[Tensor, " params"]
+) -> Int[np.ndarray, "pairs 2"]:
+    with torch.no_grad():
+        return self_intersections(model.vertices(x).numpy(), matcher.searched)
 
 
 def _moving(model: PosedModel) -> tuple[str, ...]:
