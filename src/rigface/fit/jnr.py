@@ -1,7 +1,8 @@
 """JNR on a scan: its joints (and code) take the free form's surface, then the scan decides.
 
 With so few variables the corners of the mouth may fold over each other although the margins of the
-lips do not. The last steps look for triangles that cross and part them as the free form has them.
+lips do not, and lids over themselves. The last steps look for triangles that cross or are turned
+over and lay them as the free form has them.
 """
 
 from dataclasses import dataclass, replace
@@ -12,13 +13,15 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from rigface.fit.matching import Matcher, MatchRule
-from rigface.fit.parting import part_triangles
+from rigface.fit.parting import open_triangles, part_triangles
 from rigface.fit.stages import Stage, StageReport, box_for, prior_for, run_stage
 from rigface.geometry.intersections import self_intersections
+from rigface.metrics.mesh_quality import flipped_faces
 from rigface.models.jnr import CODE, JnrModel
 from rigface.models.posed import POSE, PosedModel
 from rigface.solve.levenberg_marquardt import LevenbergMarquardt, levenberg_marquardt
 from rigface.terms.energy import Energy
+from rigface.terms.lip_gap import GapTerm
 from rigface.terms.robust import GemanMcClure
 from rigface.terms.term import OneSidedTerm, VertexTerm
 from rigface.terms.vertex_targets import VertexTargetTerm
@@ -39,7 +42,7 @@ class JnrSettings:
     """Steps with the code at zero, as the paper has it, and with everything free."""
     scan_steps: int = 5
     mend_steps: int = 8
-    """Further steps on the scan, each with the triangles parted that cross by then."""
+    """Further steps on the scan, each with what is folded by then laid open."""
 
 
 def fit_known(
@@ -73,6 +76,7 @@ def fit_jnr(
     face: JnrModel,
     start: Float[Tensor, " params"],
     goal: Float[np.ndarray, "verts 3"],
+    rest: Float[np.ndarray, "verts 3"],
     certain: Bool[np.ndarray, " verts"],
     matcher: Matcher,
     barriers: tuple[OneSidedTerm, ...] = (),
@@ -80,6 +84,7 @@ def fit_jnr(
 ) -> tuple[PosedModel, Float[Tensor, " params"], tuple[StageReport, ...]]:
     """From the pose in `start`: the goal surface vertex by vertex, then the scan itself.
 
+    `rest` is the template with its lids as far shut, against which triangles may be turned over;
     `certain` marks skin that the scan shows; the rest counts a tenth. `barriers` keep lips, lids
     and eyeballs apart.
     """
@@ -93,8 +98,27 @@ def fit_jnr(
     stage = Stage("scan", settings.scan_steps, free, rule, 3 * _MM, prior)
     x, done = run_stage(model, matcher, stage, x, barriers=barriers, extra=(hold,))
     last = replace(stage, name="mend", steps=1, rule=replace(rule, trim=3 * _MM))
-    x, mended = _mend(model, matcher, last, x, goal, (hold,), barriers, settings.mend_steps)
+    folds = Folds(matcher.searched, goal, rest)
+    x, mended = _mend(model, matcher, last, x, folds, (hold,), barriers, settings.mend_steps)
     return model, x, (*reports, done, *mended)
+
+
+@dataclass(frozen=True)
+class Folds:
+    """What is folded of a skin, and the terms that lay it open."""
+
+    faces: Int[np.ndarray, "faces 3"]
+    """Outer skin."""
+    calm: Float[np.ndarray, "verts 3"]
+    """A surface without folds."""
+    rest: Float[np.ndarray, "verts 3"]
+
+    def barriers(self, skin: Float[np.ndarray, "verts 3"]) -> tuple[int, tuple[GapTerm, ...]]:
+        """Number of crossing pairs and turned triangles, and their terms."""
+        pairs = self_intersections(skin, self.faces)
+        turned = self.faces[flipped_faces(self.rest, skin, self.faces)]
+        terms = part_triangles(self.calm, self.faces, pairs), open_triangles(self.calm, turned)
+        return len(pairs) + len(turned), tuple(term for term in terms if term is not None)
 
 
 def _mend(
@@ -102,34 +126,30 @@ def _mend(
     matcher: Matcher,
     stage: Stage,
     x: Float[Tensor, " params"],
-    calm: Float[np.ndarray, "verts 3"],
+    folds: Folds,
     extra: tuple[VertexTerm, ...],
     barriers: tuple[OneSidedTerm, ...],
     rounds: int,
 ) -> tuple[Float[Tensor, " params"], tuple[StageReport, ...]]:
-    """The last of the states with the fewest crossing triangles, after `rounds` steps.
+    """The last of the states with the fewest folds, after `rounds` steps.
 
-    A pair of triangles that crossed once is kept apart ever after.
+    What was folded once is kept open ever after.
     """
-    pairs = _crossings(model, matcher, x)
-    best, fewest, reports = x, len(pairs), []
+    best, reports = x, []
+    fewest, found = folds.barriers(_skin(model, x))
     for _ in range(rounds):
-        if len(pairs):
-            parted = part_triangles(calm, matcher.searched, pairs)
-            barriers = barriers if parted is None else (*barriers, parted)
+        barriers = (*barriers, *found)
         x, done = run_stage(model, matcher, stage, x, barriers=barriers, extra=extra)
         reports.append(done)
-        pairs = _crossings(model, matcher, x)
-        if len(pairs) <= fewest:
-            best, fewest = x, len(pairs)
+        count, found = folds.barriers(_skin(model, x))
+        if count <= fewest:
+            best, fewest = x, count
     return best, tuple(reports)
 
 
-def _crossings(
-    model: PosedModel, matcher: Matcher, x: Float[Tensor, " params"]
-) -> Int[np.ndarray, "pairs 2"]:
+def _skin(model: PosedModel, x: Float[Tensor, " params"]) -> Float[np.ndarray, "verts 3"]:
     with torch.no_grad():
-        return self_intersections(model.vertices(x).numpy(), matcher.searched)
+        return model.vertices(x).numpy()
 
 
 def _moving(model: PosedModel) -> tuple[str, ...]:

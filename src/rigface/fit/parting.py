@@ -1,9 +1,10 @@
-"""Triangles that cross are parted in the direction in which a calmer surface has them apart.
+"""Triangles that cross are parted, and turned ones opened, along axes of a calmer surface.
 
 A model with few variables cannot be repaired where it crosses itself alone, and keeping whole
 margins farther apart costs the face its accuracy. What crosses is known: each pair of triangles
 gets the axis along which the same two are farthest apart on a surface that does not cross itself,
-and the corners of one must stay above those of the other along it.
+and the corners of one must stay above those of the other along it. A triangle that is turned over
+gets its three altitudes on the calm surface, along which each corner must stay above the other two.
 """
 
 import numpy as np
@@ -41,6 +42,26 @@ def part_triangles(
         np.repeat(gap, 9),
         _SIGMA,
     )
+
+
+def open_triangles(
+    calm: Float[np.ndarray, "verts 3"], faces: Int[np.ndarray, "faces 3"]
+) -> GapTerm | None:
+    """Keeps each corner on its side of the opposite edge, as `calm` has it; None for no faces."""
+    corners = calm[faces]
+    tops, lefts, rights = ([0, 1, 2], [1, 2, 0], [2, 0, 1])
+    edge = corners[:, rights] - corners[:, lefts]
+    up = corners[:, tops] - corners[:, lefts]
+    length = np.maximum((edge**2).sum(axis=-1, keepdims=True), _LEAST**2)
+    up = up - (up * edge).sum(axis=-1, keepdims=True) / length * edge
+    height = np.linalg.norm(up, axis=-1)
+    good = height > _LEAST
+    if not good.any():
+        return None
+    top = np.tile(faces[:, tops][good], 2)
+    bottom = np.concatenate([faces[:, lefts][good], faces[:, rights][good]])
+    axis = np.tile(up[good] / height[good][:, None], (2, 1))
+    return GapTerm(top, bottom, axis, np.tile(np.minimum(_GAP, _SHARE * height[good]), 2), _SIGMA)
 
 
 def separating_axes(

@@ -107,7 +107,9 @@ def register(
         start[model.table.slices["expression"]] = closure
     if isinstance(face, JnrModel):
         outer = template.regions["outer"][template.parts["skin"].vertices]
-        model, x, done = fit_jnr(face, start, goal.surface, outer, matcher, goal.barriers)
+        model, x, done = fit_jnr(
+            face, start, goal.surface, goal.rest, outer, matcher, goal.barriers
+        )
         return Registration(model, x, first.reports + done, closure, None, goal.eyeballs)
     last = fit_bones(model, matcher, start, goal, settings, report)
     reports = first.reports + last.reports
