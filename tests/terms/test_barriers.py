@@ -37,7 +37,15 @@ def clearance() -> ClearanceTerm:
     return ClearanceTerm(index, ball.centre, ball.radius + 2 * MM, 0.1 * MM)
 
 
-BARRIERS = {"gap": gap, "clearance": clearance}
+def gap_by_axes() -> GapTerm:
+    """Every pair along a direction of its own, with an opening of its own."""
+    term, rng = gap(), np.random.default_rng(5)
+    axes = term.up + 0.3 * rng.standard_normal((len(term.upper), 3))
+    axes /= np.linalg.norm(axes, axis=1, keepdims=True)
+    return GapTerm(term.upper, term.lower, axes, rng.uniform(0.5, 2.5, len(axes)) * MM, term.sigma)
+
+
+BARRIERS = {"gap": gap, "gap by axes": gap_by_axes, "clearance": clearance}
 
 
 @pytest.mark.parametrize("name", BARRIERS)

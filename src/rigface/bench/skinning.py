@@ -1,4 +1,4 @@
-"""`rigface bench skinning`: what JNR's weights reach with known correspondences, at what size."""
+"""`rigface bench skinning`: what JNR's weights reach, at what size, on heads, scans and depth."""
 
 import time
 from collections.abc import Callable
@@ -9,16 +9,22 @@ import numpy as np
 import torch
 from jaxtyping import Float
 
+from rigface.bench.depth import LIMIT_MM as DEPTH_LIMIT_MM
+from rigface.bench.depth import OTHERS, depth_report
 from rigface.bench.machine import describe_machine
+from rigface.bench.nicp import SCHEDULES, nicp_report
 from rigface.bench.registration_data import data_dir
+from rigface.bench.registration_fits import Fits
 from rigface.bench.skinning_figure import draw_sizes
+from rigface.bench.skinning_scans import KINDS, NAMES, PRIORS, scans_report
 from rigface.bench.table import Grid, Report, Row, format_number
 from rigface.datasets.ict import load_ict
+from rigface.errors import RigfaceError
 from rigface.learn.head_fit import HeadFit, fit_heads, vertex_errors
 from rigface.learn.linear_skinning import symmetric_variables
 from rigface.learn.skinning_heads import SkinningHeads, ict_skinning_heads
 from rigface.learn.train_skinning import held_out_errors
-from rigface.models.jnr_asset import Skinning, load_jnr, load_jnr_rig, load_skinning
+from rigface.models.jnr_asset import JnrKind, Skinning, load_jnr, load_jnr_rig, load_skinning
 from rigface.rig.template import Template
 from rigface.rig.template_io import load_template
 from rigface.solve.threads import one_thread
@@ -26,6 +32,27 @@ from rigface.solve.threads import one_thread
 _RANKS = (5, 10, 20, 30, 50, 68, 84)
 _LIMIT_MM, _TIMES_LOWER = 0.20, 3.0
 _PAPER_LINEAR, _PAPER_NEURAL, _PAPER_VERTS = 24_698, 225_400, 5_236
+
+
+@dataclass(frozen=True)
+class Scope:
+    """How much of the benchmark is run."""
+
+    held: int | None = None
+    """Symmetric held-out heads; None: all."""
+    whole: int | None = None
+    """Full ones."""
+    scans: tuple[str, ...] = NAMES
+    kinds: tuple[JnrKind, ...] = KINDS
+    priors: tuple[float, ...] = PRIORS
+    schedules: tuple[str, ...] = SCHEDULES
+    peer: bool = True
+    """nricp_amberg beside our NICP."""
+    frames: tuple[int, ...] = OTHERS
+    """Depth frames that the fit is measured on."""
+
+
+QUICK = Scope(2, 1, ("SIMPOP_01",), ("jnr-neural",), (10.0,), ("annealed",), False, (41,))
 
 
 @dataclass(frozen=True)
@@ -40,14 +67,28 @@ class PcaError:
 def skinning_report(
     data: Path | None, quick: bool, say: Callable[[str], None], figure: Path | None = None
 ) -> Report:
-    """Rows (a), (b), sizes and times; Figure 3 to `figure`. Raises InputError without data."""
-    folder, template = data_dir(data), load_template()
+    """All rows that JNR is judged by; Figure 3 to `figure`. Raises InputError without data."""
+    folder, scope = data_dir(data), QUICK if quick else Scope()
+    rows, sizes, grids, notes = _heads_report(folder, scope, say, None if quick else figure)
+    say("(c) scans")
+    fits = Fits(say)
+    scans, seconds, grid, told = scans_report(folder, fits, scope.scans, scope.kinds, scope.priors)
+    rows, grids = [*rows, *scans, *sizes, seconds], [*grids, grid]
+    notes += [*told, *dict.fromkeys(fits.notes)]
+    for more, grid, told in (_nicp(folder, scope, say), _depth(folder, scope, say)):
+        rows, grids, notes = [*rows, *more], [*grids, *grid], [*notes, *told]
+    return Report("skinning", "JNR skinning", rows, describe_machine(), notes, grids)
+
+
+def _heads_report(
+    folder: Path, scope: Scope, say: Callable[[str], None], figure: Path | None
+) -> tuple[list[Row], list[Row], list[Grid], list[str]]:
+    """Known correspondences: rows of (a) and (b), rows of sizes and times, tables, notes."""
+    template = load_template()
     say("heads")
     full = ict_skinning_heads(load_ict(folder / "ict_facekit"), template)
     even, learned = full.symmetrised(template), load_skinning(template)
-    held, whole = even.held_out, full.held_out
-    if quick:
-        held, whole = held[:2], whole[:1]
+    held, whole = even.held_out[: scope.held], full.held_out[: scope.whole]
     with one_thread():
         say("(a) symmetric heads")
         began = time.process_time()
@@ -61,17 +102,37 @@ def skinning_report(
     rows = [
         *_known_rows(errors, on_template, len(held)),
         *_asymmetric_rows(both, full_pca[-1], len(whole), template),
-        *_size_rows(learned),
-        *_time_rows(learned, seconds),
     ]
-    if figure is not None and not quick:
+    if figure is not None:
         figures = {name: float(e.mean()) for name, e in errors.items()}
         curve = [(p.floats, p.mm) for p in symmetric_pca]
         draw_sizes(figure, model_sizes(learned, template), figures, curve)
     grids = [_regions(errors, template), _pca_grid(symmetric_pca, full_pca)]
-    return Report(
-        "skinning", "JNR skinning", rows, describe_machine(), _notes(learned, full), grids
-    )
+    sizes = [*_size_rows(learned), *_time_rows(learned, seconds)]
+    return rows, sizes, grids, _notes(learned, full)
+
+
+def _nicp(
+    folder: Path, scope: Scope, say: Callable[[str], None]
+) -> tuple[list[Row], list[Grid], list[str]]:
+    say("NICP")
+    with one_thread():
+        rows, grid, notes = nicp_report(folder, scope.schedules, scope.peer)
+    return rows, [grid], notes
+
+
+def _depth(
+    folder: Path, scope: Scope, say: Callable[[str], None]
+) -> tuple[list[Row], list[Grid], list[str]]:
+    """One depth frame; a fit that does not come out has a row that says so."""
+    say("depth")
+    try:
+        rows, grid, notes = depth_report(folder, scope.frames)
+    except RigfaceError as error:
+        row = Row("one depth frame, median distance", "TrueDepth mannequin", float("nan"), "mm",
+            DEPTH_LIMIT_MM)  # fmt: skip
+        return [row], [], [f"No fit to a depth frame: {error}"]
+    return rows, [grid], notes
 
 
 def model_sizes(learned: Skinning, template: Template) -> dict[str, int]:

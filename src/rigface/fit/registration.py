@@ -107,7 +107,9 @@ def register(
         start[model.table.slices["expression"]] = closure
     if isinstance(face, JnrModel):
         outer = template.regions["outer"][template.parts["skin"].vertices]
-        model, x, done = fit_jnr(face, start, goal.surface, outer, matcher, goal.barriers)
+        model, x, done = fit_jnr(
+            face, start, goal.surface, goal.rest, outer, matcher, goal.barriers
+        )
         return Registration(model, x, first.reports + done, closure, None, goal.eyeballs)
     last = fit_bones(model, matcher, start, goal, settings, report)
     reports = first.reports + last.reports
@@ -158,11 +160,16 @@ def _untangle(weights: Tensor, names: tuple[str, ...]) -> None:
             weights[squint] = torch.minimum(weights[squint], 1 - weights[blink])
 
 
-def fit_linear(first: Registration, matcher: Matcher, report: Report) -> Registration:
-    """A linear model has nothing but its modes: let go of most of their prior."""
+def fit_linear(
+    first: Registration, matcher: Matcher, report: Report, prior_modes: float = 10.0
+) -> Registration:
+    """A linear model has nothing but its modes: let go of most of their prior.
+
+    `prior_modes` weighs the pull of an identity mode to zero, per sigma.
+    """
     rule = MatchRule(6 * MM, 0.6, 0.5 * MM, GemanMcClure(8.0), slide=0.01, reverse=0.3)
     free = (*POSE_NAMES, *first.model.inner.table.slices)
-    prior = {"identity": 10.0, "expression": 10.0}
+    prior = {"identity": prior_modes, "expression": 10.0}
     done = _run(
         first.model,
         matcher,

@@ -14,9 +14,10 @@ class GapTerm:
 
     upper: Int[np.ndarray, " pairs"]
     lower: Int[np.ndarray, " pairs"]
-    up: Float[np.ndarray, "3"]
-    """Unit direction from the lower to the upper margin."""
-    gap: float
+    up: Float[np.ndarray, "*pairs 3"]
+    """Unit direction from the lower to the upper margin: one for all pairs, or one for each."""
+    gap: float | Float[np.ndarray, " pairs"]
+    """Least opening, metres."""
     sigma: float
     """Metres."""
 
@@ -35,9 +36,11 @@ class GapTerm:
     def one_sided(self, vertices: Float[np.ndarray, "verts 3"]) -> OneSided:
         """One residual per pair."""
         pairs = np.stack([self.upper, self.lower], axis=1)
-        slopes = np.stack([-self.up, self.up]) / self.sigma
-        return OneSided(self._lack(vertices), pairs, np.tile(slopes, (len(pairs), 1, 1)))
+        slopes = np.stack([-self.up, self.up], axis=-2) / self.sigma
+        return OneSided(
+            self._lack(vertices), pairs, np.broadcast_to(slopes, (len(pairs), 2, 3)).copy()
+        )
 
     def _lack(self, vertices: np.ndarray) -> Float[np.ndarray, " pairs"]:
-        opening = (vertices[self.upper] - vertices[self.lower]) @ self.up
+        opening = ((vertices[self.upper] - vertices[self.lower]) * self.up).sum(axis=-1)
         return (self.gap - opening) / self.sigma
