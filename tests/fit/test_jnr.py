@@ -10,6 +10,7 @@ from rigface.fit.jnr_paper import JnrPaperRecipe, fit_known_paper
 from rigface.models.jnr import JnrModel
 from rigface.models.jnr_asset import load_jnr
 from rigface.models.posed import PosedModel
+from rigface.rig.jnr_expression import EXPRESSION_SHAPES
 from rigface.rig.template_io import load_template
 
 
@@ -57,3 +58,18 @@ def test_the_papers_recipe_descends_and_the_printed_reading_barely_moves():
     held = error_mm(model.vertices(fit_known_paper(model, targets, printed)), targets)
     assert moved < 0.8 * before
     assert held > moved
+
+
+def test_expression_shapes_are_fitted_beside_the_joints():
+    model = load_jnr(load_template(), "jnr", asymmetric=True, expressions=True)
+    model = model.at(torch.arange(0, 4200, 20))
+    smiling = model.table.zeros()
+    weights = model.table.slices["expression"]
+    smiling[weights.start + EXPRESSION_SHAPES.index("cheekPuff")] = 0.6
+    smiling[model.table.slices["Jaw_Root.translation"].start] = 0.004
+    targets = model.vertices(smiling).numpy()
+    posed = PosedModel.build(model)
+    x, _ = fit_known(posed, posed.table.zeros(), targets, np.ones(len(targets)))
+    assert error_mm(posed.vertices(x), targets) < 0.1
+    found = x[posed.table.slices["expression"]]
+    assert float((found - smiling[weights]).abs().max()) < 0.1

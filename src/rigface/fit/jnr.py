@@ -153,8 +153,8 @@ def _skin(model: PosedModel, x: Float[Tensor, " params"]) -> Float[np.ndarray, "
 
 
 def _moving(model: PosedModel) -> tuple[str, ...]:
-    """Everything but the expression and the root, which would do what the pose does."""
-    return tuple(n for n in model.table.slices if n != "expression" and not n.startswith("Root."))
+    """Everything but the root, which would do what the pose does."""
+    return tuple(n for n in model.table.slices if not n.startswith("Root."))
 
 
 def _priors(model: PosedModel, joints: float, code: float) -> dict[str, float]:

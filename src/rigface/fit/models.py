@@ -11,6 +11,7 @@ from rigface.models.asm import AsmModel
 from rigface.models.jnr import JnrModel
 from rigface.models.jnr_asset import JnrKind, load_jnr
 from rigface.models.linear import LinearModel
+from rigface.rig.jnr_expression import EXPRESSION_SHAPES
 from rigface.rig.rig import Rig, load_rig
 from rigface.rig.template import Template
 from rigface.rig.template_io import load_template
@@ -61,7 +62,8 @@ def _build(model: ModelName, gaussians: int, expression: bool, asymmetric: bool)
         return FitModels(template_space(template, names), start, rig, names, names)
     if model != "asm":
         face = load_jnr(template, model, asymmetric, expression)
-        return FitModels(face, start, rig, fitted, names)
+        own = EXPRESSION_SHAPES if expression else ()
+        return FitModels(face, start, rig, own, names)
     return FitModels(AsmModel.build(template, rig, expression), start, rig, fitted, names)
 
 

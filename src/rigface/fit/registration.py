@@ -31,6 +31,7 @@ from rigface.models.face_model import FaceModel
 from rigface.models.jnr import JnrModel
 from rigface.models.linear import LinearModel
 from rigface.models.posed import POSE, PosedModel
+from rigface.rig.jnr_expression import EXPRESSION_SHAPES
 from rigface.rig.template import Template
 from rigface.terms.robust import GemanMcClure
 from rigface.terms.term import VertexTerm
@@ -104,7 +105,9 @@ def register(
     start = model.table.zeros()
     start[: POSE.size] = first.x[: POSE.size]
     if "expression" in face.table:
-        start[model.table.slices["expression"]] = closure
+        own = EXPRESSION_SHAPES if isinstance(face, JnrModel) else shape_names
+        shared = closure[[shape_names.index(name) for name in own]]
+        start[model.table.slices["expression"]] = shared
     if isinstance(face, JnrModel):
         outer = template.regions["outer"][template.parts["skin"].vertices]
         model, x, done = fit_jnr(

@@ -21,7 +21,7 @@ class Registration:
     x: Float[Tensor, " params"]
     reports: tuple[StageReport, ...]
     closure: Float[Tensor, " shapes"] | None = None
-    """Expression weights of the shape space, if the face model itself has none."""
+    """Expression weights of the shape space; the face model may have none, or others."""
     detail: Float[np.ndarray, "verts 3"] | None = None
     """Displacement layer on top of the model, in the fit frame."""
     eyeballs: dict[str, Ball] | None = None
@@ -42,11 +42,11 @@ class Registration:
 
     def expression(self, names: tuple[str, ...]) -> dict[str, float]:
         """Fitted weights of the named shapes above one percent."""
+        own = None
         if "expression" in self.model.table:
-            weights = self.x[self.model.table.slices["expression"]]
-        else:
-            weights = self.closure
-        if weights is None or len(weights) != len(names):
+            own = self.x[self.model.table.slices["expression"]]
+        known = [w for w in (own, self.closure) if w is not None and len(w) == len(names)]
+        if not known:
             return {}
-        pairs = zip(names, weights.tolist(), strict=True)
+        pairs = zip(names, known[0].tolist(), strict=True)
         return {name: weight for name, weight in pairs if weight > 0.01}
