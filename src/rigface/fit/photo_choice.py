@@ -97,7 +97,7 @@ def choose(
 
 def _digest(photo: Photo) -> bytes:
     """Of the picture: its size counts, and what it shows."""
-    content = hashlib.blake2b(np.ascontiguousarray(photo.pixels), digest_size=16)
+    content = hashlib.blake2b(np.ascontiguousarray(photo.pixels).data, digest_size=16)
     content.update(repr(photo.pixels.shape).encode())
     return content.digest()
 
