@@ -27,6 +27,8 @@ from rigface.terms.term import OneSidedTerm, VertexTerm
 from rigface.terms.vertex_targets import VertexTargetTerm
 
 _MM = 1e-3
+_MEND_DAMPING = 0.05
+"""Terms come and go with the folds: undamped steps chase them."""
 
 
 @dataclass(frozen=True)
@@ -97,7 +99,8 @@ def fit_jnr(
     prior = _priors(model, settings.scan_prior, settings.code_prior)
     stage = Stage("scan", settings.scan_steps, free, rule, 3 * _MM, prior)
     x, done = run_stage(model, matcher, stage, x, barriers=barriers, extra=(hold,))
-    last = replace(stage, name="mend", steps=1, rule=replace(rule, trim=3 * _MM))
+    final = replace(rule, trim=3 * _MM)
+    last = replace(stage, name="mend", steps=1, rule=final, damping=_MEND_DAMPING)
     folds = Folds(matcher.searched, goal, rest)
     x, mended = _mend(model, matcher, last, x, folds, (hold,), barriers, settings.mend_steps)
     return model, x, (*reports, done, *mended)
