@@ -90,7 +90,7 @@ def test_the_report_keeps_the_order_of_its_parts(monkeypatch, tmp_path):
     monkeypatch.setattr(skinning, "scans_report", scans)
     monkeypatch.setattr(skinning, "nicp_report", nicp)
     monkeypatch.setattr(skinning, "depth_report", depth)
-    report = skinning.skinning_report(tmp_path, True, lambda text: None)
+    report = skinning.skinning_report(tmp_path, False, lambda text: None)
     names = ["a", "c", "sizes", "seconds", "nicp", "one depth frame, median distance"]
     assert [one.what for one in report.rows] == names
     assert [grid.title for grid in report.grids] == ["scans", "nicp"]

@@ -5,8 +5,9 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from rigface.fit.jnr import fit_known
+from rigface.fit.jnr import Folds, fit_known
 from rigface.fit.jnr_paper import JnrPaperRecipe, fit_known_paper
+from rigface.metrics.outer import outer_surface
 from rigface.models.jnr import JnrModel
 from rigface.models.jnr_asset import load_jnr
 from rigface.models.posed import PosedModel
@@ -60,6 +61,7 @@ def test_the_papers_recipe_descends_and_the_printed_reading_barely_moves():
     assert held > moved
 
 
+<<<<<<< HEAD
 def test_expression_shapes_are_fitted_beside_the_joints():
     model = load_jnr(load_template(), "jnr", asymmetric=True, expressions=True)
     model = model.at(torch.arange(0, 4200, 20))
@@ -73,3 +75,17 @@ def test_expression_shapes_are_fitted_beside_the_joints():
     assert error_mm(posed.vertices(x), targets) < 0.1
     found = x[posed.table.slices["expression"]]
     assert float((found - smiling[weights]).abs().max()) < 0.1
+=======
+def test_folds_of_a_mouth_are_found_and_cost_nothing_where_there_are_none():
+    template = load_template()
+    calm = template.mesh.vertices[template.parts["skin"].vertices]
+    folds = Folds(outer_surface(template).skin_faces, calm, calm)
+    assert folds.barriers(calm) == (0, ())
+    bitten = calm.copy()
+    bitten[template.loops["lip.upper"][3:-3]] -= [0.0, 0.004, 0.0]
+    count, terms = folds.barriers(bitten)
+    assert count > 0
+    for term in terms:
+        assert term.energy(bitten) > 0
+        assert term.energy(calm) == 0
+>>>>>>> scanc

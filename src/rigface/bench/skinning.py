@@ -49,10 +49,10 @@ class Scope:
     peer: bool = True
     """nricp_amberg beside our NICP."""
     frames: tuple[int, ...] = OTHERS
-    """Depth frames that the fit is measured on."""
+    """Depth frames that the fit is measured on; none leaves it out."""
 
 
-QUICK = Scope(2, 1, ("SIMPOP_01",), ("jnr-neural",), (10.0,), ("annealed",), False, (41,))
+QUICK = Scope(2, 1, ("SIMPOP_01",), ("jnr-neural",), (10.0,), ("annealed",), False, ())
 
 
 @dataclass(frozen=True)
@@ -125,6 +125,8 @@ def _depth(
     folder: Path, scope: Scope, say: Callable[[str], None]
 ) -> tuple[list[Row], list[Grid], list[str]]:
     """One depth frame; a fit that does not come out has a row that says so."""
+    if not scope.frames:
+        return [], [], ["The depth frame was left out."]
     say("depth")
     try:
         rows, grid, notes = depth_report(folder, scope.frames)
