@@ -61,7 +61,6 @@ def test_the_papers_recipe_descends_and_the_printed_reading_barely_moves():
     assert held > moved
 
 
-<<<<<<< HEAD
 def test_expression_shapes_are_fitted_beside_the_joints():
     model = load_jnr(load_template(), "jnr", asymmetric=True, expressions=True)
     model = model.at(torch.arange(0, 4200, 20))
@@ -75,7 +74,8 @@ def test_expression_shapes_are_fitted_beside_the_joints():
     assert error_mm(posed.vertices(x), targets) < 0.1
     found = x[posed.table.slices["expression"]]
     assert float((found - smiling[weights]).abs().max()) < 0.1
-=======
+
+
 def test_folds_of_a_mouth_are_found_and_cost_nothing_where_there_are_none():
     template = load_template()
     calm = template.mesh.vertices[template.parts["skin"].vertices]
@@ -88,4 +88,3 @@ def test_folds_of_a_mouth_are_found_and_cost_nothing_where_there_are_none():
     for term in terms:
         assert term.energy(bitten) > 0
         assert term.energy(calm) == 0
->>>>>>> scanc
