@@ -48,18 +48,18 @@ def test_no_heavy_import_and_exit_code(arguments, expected):
 
 
 def test_help_is_fast():
-    def seconds() -> float:
+    def seconds(code: str) -> float:
         before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        subprocess.run(
-            [sys.executable, "-c", "from rigface.cli import main; main(['--help'])"],
-            capture_output=True,
-            check=True,
-        )
+        subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
-    # Processor time, not the clock: the machine may be busy with something else.
-    assert min(seconds() for _ in range(3)) < 0.4
+    # Processor time beside that of the libraries it is written with, each at its best of four in
+    # turn: the machine may be slow or busy with something else.
+    help_page = "from rigface.cli import main; main(['--help'])"
+    pairs = [(seconds(help_page), seconds("import rich.console, tyro")) for _ in range(4)]
+    ours, libraries = (min(column) for column in zip(*pairs, strict=True))
+    assert ours < 2 * libraries
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from rigface.learn.code_basis import solve_fields, whitened, with_linear_code
 from rigface.learn.head_fit import HeadFit, fit_heads, vertex_errors
 from rigface.learn.level_fit import level_decoder
 from rigface.learn.levers import LeverConfig, choose_levers, evened
-from rigface.learn.linear_skinning import half_of, symmetric_variables, with_weights
+from rigface.learn.linear_skinning import symmetric_variables, with_weights
 from rigface.learn.neural_skinning import LevelStart, NeuralConfig, train_neural
 from rigface.learn.skinning_heads import left_out_spread, mixed_heads
 from rigface.learn.skinning_networks import TrainableLevels
@@ -27,7 +27,7 @@ from rigface.models.jnr_asset import (
 )
 from rigface.models.level_decoder import LevelDecoder
 from rigface.models.skinning_decoder import SkinningDecoder, undealt
-from rigface.models.weight_field import WeightField, weight_field
+from rigface.models.weight_field import WeightField, half_of, weight_field
 from rigface.rig.jnr_skeleton import mirror_joints
 from rigface.rig.jnr_variables import symmetric_motions
 from rigface.rig.template_io import load_template

@@ -69,8 +69,7 @@ def fit_known(
             problem, x, box_for(model, free), LevenbergMarquardt(max_steps=steps)
         )
         x = solved.value
-        energy = solved.energies[-1] if solved.energies else float("nan")
-        reports.append(StageReport(name, sum(solved.seconds), steps, energy, 1.0, solved.result))
+        reports.append(StageReport.of(name, steps, solved))
     return x, tuple(reports)
 
 

@@ -93,8 +93,7 @@ def fit_expressions(
             problem, y, problem.box(y, free), LevenbergMarquardt(max_steps=steps)
         )
         y = problem.limited(solved.value)
-        energy = solved.energies[-1] if solved.energies else float("nan")
-        reports.append(StageReport(name, sum(solved.seconds), steps, energy, 1.0, solved.result))
+        reports.append(StageReport.of(name, steps, solved))
     return problem.result(y, tuple(reports))
 
 

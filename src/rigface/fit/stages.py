@@ -12,7 +12,7 @@ from torch import Tensor
 from rigface.fit.matching import Matcher, MatchRule
 from rigface.models.face_model import FaceModel
 from rigface.solve.levenberg_marquardt import Box, LevenbergMarquardt, levenberg_marquardt
-from rigface.solve.result import Result
+from rigface.solve.result import Result, Solution
 from rigface.terms.energy import Energy
 from rigface.terms.prior import ParameterPrior
 from rigface.terms.smoothness import DeformationEnergy, Stiffness
@@ -86,6 +86,12 @@ class StageReport:
     matched: float
     """Share of scan samples with a partner at the end."""
     result: Result
+
+    @staticmethod
+    def of(name: str, steps: int, solved: Solution) -> "StageReport":
+        """Of a solution with known correspondences, all of which match."""
+        energy = solved.energies[-1] if solved.energies else float("nan")
+        return StageReport(name, sum(solved.seconds), steps, energy, 1.0, solved.result)
 
 
 def box_for(model: FaceModel, free: tuple[str, ...]) -> Box:

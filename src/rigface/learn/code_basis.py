@@ -71,10 +71,8 @@ def learn_code_basis(
     x = fit_heads(model.at(few), heads[:, few], start, fit, free)
     say(f"{len(heads)} heads by joints: {float(vertex_errors(model, heads, x).mean()):.3f} mm")
     lack = 1e3 * (heads - model.vertices(x)).flatten(1)
-    code = (
-        torch.linalg.eigh(lack @ lack.T).eigenvectors.flip(-1)[:, : config.codes]
-        * len(heads) ** 0.5
-    )
+    lead = torch.linalg.eigh(lack @ lack.T).eigenvectors.flip(-1)[:, : config.codes]
+    code = lead * len(heads) ** 0.5
     both = torch.cat([free, torch.ones(config.codes, dtype=torch.bool)])
     fit = replace(fit, steps=config.steps, code_prior=config.code_prior)
     for turn in range(config.rounds):

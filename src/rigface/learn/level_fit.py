@@ -30,13 +30,13 @@ def level_decoder(
     Each level is fitted to what those above it leave, and its fields are ordered by singular value;
     the budget then goes to the directions that explain most per float.
     """
+    field = field.to(torch.float64)
     codes, left_over, levels = len(fields), fields.double(), []
-    for index, width in enumerate(field.widths):
+    for index in range(len(field.widths)):
         level = _level(left_over, field, index)
         levels.append(level)
         numbers = (level.left * level.size) @ level.numbers
-        left_over = left_over - field.to(torch.float64).field(index, numbers)
-        assert level.numbers.shape[1] == width
+        left_over = left_over - field.field(index, numbers)
     gain = torch.cat([lv.size.square() / (lv.numbers.shape[1] + codes) for lv in levels])
     cost = torch.cat([torch.full((len(lv.size),), lv.numbers.shape[1] + codes) for lv in levels])
     owner = torch.cat([torch.full((len(lv.size),), i) for i, lv in enumerate(levels)])
@@ -54,14 +54,13 @@ def level_decoder(
 def _level(fields: Tensor, field: WeightField, index: int) -> _Level:
     """The least-squares share of this level in the fields, by singular values."""
     flat = fields.permute(1, 0, 2).flatten(1)
-    if index == len(field.spread):
-        share = flat
-    else:
-        spread = field.spread[index].double()
+    share = flat
+    if index < len(field.spread):
+        spread = field.spread[index]
         gram = spread.T @ spread + 1e-6 * torch.eye(spread.shape[1], dtype=spread.dtype)
         share = torch.linalg.solve(gram, spread.T @ flat)
     numbers = share.unflatten(1, (len(fields), 3)).permute(1, 0, 2).flatten(1)
-    shown = field.to(torch.float64).field(index, numbers).flatten(1)
+    shown = field.field(index, numbers).flatten(1)
     value, left = torch.linalg.eigh(shown @ shown.T)
     left, size = left.flip(-1), value.flip(-1).clamp_min(0).sqrt()
     safe = size.clamp_min(1e-9 * float(size[0]))

@@ -9,14 +9,16 @@ from dataclasses import dataclass, replace
 import numpy as np
 import scipy.sparse as sp
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float
 from torch import Tensor
 
+from rigface.geometry.adjacency import adjacency
 from rigface.geometry.mesh import unique_edges
 from rigface.learn.head_fit import HeadFit, fit_heads, vertex_errors
 from rigface.learn.support import Say, SupportConfig, choose_support
 from rigface.learn.weight_fit import joint_grams, simplex_least_squares
 from rigface.models.jnr import JnrModel, held_by
+from rigface.models.weight_field import half_of
 from rigface.rig.jnr_weights import SymmetricWeights
 
 
@@ -46,11 +48,6 @@ class LinearSkinning:
     """Variables of the training heads."""
     errors: tuple[float, ...]
     """Mean distance over the training heads after each cycle, millimetres."""
-
-
-def half_of(mirror: Int[np.ndarray, " verts"]) -> Int[Tensor, " half"]:
-    """Vertices of the left half and the midline."""
-    return torch.from_numpy(np.flatnonzero(np.arange(len(mirror)) <= mirror))
 
 
 def symmetric_variables(model: JnrModel) -> Bool[Tensor, " params"]:
@@ -141,9 +138,7 @@ def _solve_weights(
 
 
 def _neighbours(faces: np.ndarray, verts: int) -> sp.csr_matrix:
-    edges = unique_edges(faces)
-    graph = sp.coo_matrix((np.ones(len(edges)), edges.T), shape=(verts, verts))
-    graph = (graph + graph.T).tocsr()
+    graph = adjacency(unique_edges(faces), verts)
     return sp.diags(1 / np.maximum(np.asarray(graph.sum(axis=1)).ravel(), 1)) @ graph
 
 

@@ -37,6 +37,7 @@ class NeuralConfig:
     """Rates, weights and batch of section 4.3; its 30k iterations are the full configuration."""
 
     codes: int = 50
+    """Of the decoder by groups; one by levels comes with its own."""
     autoencoder_steps: int = 20_000
     gan_steps: int = 10_000
     vertex_steps: int = 20_000
@@ -85,14 +86,7 @@ class _Networks(nn.Module):
         self.joints = nn.Parameter(torch.zeros(heads, variables))
         """Variables over their sigmas."""
         self.code = nn.Parameter(torch.zeros(heads, decoder.codes))
-        self.known, self.whitened, self.fitted = (nn.Buffer(torch.zeros(())) for _ in range(3))
-
-    def take(self, code: Tensor) -> None:
-        """Codes of the heads, of unit second moment, that belong to the decoder."""
-        with torch.no_grad():
-            self.code.copy_(code)
-            self.known.fill_(1.0)
-            self.whitened.fill_(1.0)
+        self.whitened, self.fitted = (nn.Buffer(torch.zeros(())) for _ in range(2))
 
 
 def train_neural(
@@ -120,8 +114,6 @@ def train_neural(
     decoder = _grouped(free, config) if start is None else start.trainable(ranks.device)
     networks = _Networks(decoder, sets.basis.shape[0], len(heads), model.variables)
     networks = networks.to(ranks.device)
-    if start is not None:
-        networks.take(start.code)
     training = _Training(
         networks,
         model.to(ranks.device),
@@ -130,6 +122,7 @@ def train_neural(
         sets,
         config,
         ranks,
+        None if start is None else start.code.to(ranks.device),
     )
     recipe = {**asdict(config), "heads": len(heads), "sets": len(sets.head), "free": free}
     stepper = Stepper(networks, folder, config.seed, ranks, recipe=recipe, stop_after=stop_after)
@@ -156,6 +149,7 @@ class _Training:
         sets: WeightSets,
         config: NeuralConfig,
         ranks: Ranks,
+        known: Tensor | None,
     ):
         self.net, self.model, self.heads, self.x = networks, model, heads, x
         self.config, self.ranks = config, ranks
@@ -167,8 +161,9 @@ class _Training:
         """Root mean square of a weight residual: what weights are measured in."""
         self.sigma = model.table.column("sigma").to(x)[: model.variables]
         self.open = symmetric_variables(model)[: model.variables].to(x)
-        self.known = bool(networks.known)
-        """The decoder came with codes: first the encoder alone learns to invert it."""
+        self.known = known
+        """Codes of the heads that came with the decoder, of unit second moment: then the encoder
+        alone learns to invert it first."""
 
     def phases(self) -> list[Phase]:
         """Autoencoder, adversarial fine-tuning, vertices."""
@@ -178,7 +173,7 @@ class _Training:
         """Eq. 8 and 9; with `noise` on random codes, the decoder alone."""
         c, net = self.config, self.net
         trained = [*net.encoder.parameters()] if not noise else []
-        if noise or not self.known:
+        if noise or self.known is None:
             trained += [*net.decoder.parameters()]
         main = torch.optim.Adam(trained, lr=c.gan_rate if noise else c.autoencoder_rate)
         judge = torch.optim.RMSprop(net.critic.parameters(), lr=c.gan_rate)
@@ -186,7 +181,7 @@ class _Training:
         def step(generator: torch.Generator) -> dict[str, float]:
             if noise:
                 self._whiten()
-            net.decoder.requires_grad_(noise or not self.known)
+            net.decoder.requires_grad_(noise or self.known is None)
             index = torch.randint(len(self.sets), (c.batch,), generator=generator)
             index = self.ranks.mine(index).to(self.sets.device)
             code = net.encoder(self.seen[index])
@@ -225,7 +220,7 @@ class _Training:
     def _whiten(self) -> None:
         """Once: codes of the encoder get unit covariance, the first layer takes it back."""
         net = self.net
-        if bool(net.whitened):
+        if self.known is not None or bool(net.whitened):
             return
         with torch.no_grad():
             code = net.encoder(self.seen[: 20 * self.config.codes])
@@ -285,8 +280,8 @@ class _Training:
             return
         with torch.no_grad():
             net.joints.copy_(self.x[:, : self.model.variables] / self.sigma)
-            if not bool(net.known):
-                net.code.copy_(net.encoder(self.seen[: len(self.heads)]))
+            own = net.encoder(self.seen[: len(self.heads)]) if self.known is None else self.known
+            net.code.copy_(own)
             net.fitted.fill_(1.0)
 
     def _descend(

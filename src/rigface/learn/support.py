@@ -15,6 +15,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from rigface.geometry.adjacency import adjacency
 from rigface.geometry.mesh import unique_edges
 from rigface.learn.weight_fit import joint_grams, simplex_least_squares, thin_out
 from rigface.models.jnr import JnrModel
@@ -57,10 +58,8 @@ def nearness(
 ) -> Float[np.ndarray, "verts joints"]:
     """Symmetric: initial weights spread over the surface and up to parents."""
     mirror, wide = weights.mirror, weights.dense()
-    edges = unique_edges(faces)
     verts = len(mirror)
-    graph = sp.coo_matrix((np.ones(len(edges)), edges.T), shape=(verts, verts))
-    graph = (graph + graph.T + sp.identity(verts)).tocsr()
+    graph = adjacency(unique_edges(faces), verts) + sp.identity(verts, format="csr")
     graph = sp.diags(1 / np.asarray(graph.sum(axis=1)).ravel()) @ graph
     for _ in range(config.rings):
         wide = graph @ wide

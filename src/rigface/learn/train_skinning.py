@@ -19,7 +19,6 @@ from rigface.learn.level_fit import level_decoder
 from rigface.learn.levers import LeverConfig, choose_levers, evened
 from rigface.learn.linear_skinning import (
     LinearConfig,
-    half_of,
     learn_linear,
     symmetric_variables,
 )
@@ -43,7 +42,7 @@ from rigface.models.jnr_asset import (
     read_skinning,
     write_skinning,
 )
-from rigface.models.weight_field import WeightField
+from rigface.models.weight_field import WeightField, half_of
 from rigface.progress import NullProgress, Progress
 from rigface.rig.jnr_weights import SymmetricWeights
 from rigface.rig.template import Template

@@ -210,17 +210,17 @@ class JnrModel:
         self, added: Float[Tensor, "*batch verts influences"]
     ) -> Float[Tensor, "*batch verts influences"]:
         """The same from residuals of every influence."""
-        return self._normalised(*self._unclipped(added))
+        raw = self._clipped(*self._unclipped(added))
+        return raw / raw.sum(-1, keepdim=True)
 
     def _unclipped(self, added: Tensor) -> tuple[Tensor, Tensor]:
         """Weights that may be negative, and the linear ones."""
         linear = self.gathered(self.free)
         return linear + added - linear * added.sum(-1, keepdim=True), linear
 
-    def _normalised(self, weights: Tensor, linear: Tensor) -> Tensor:
+    def _clipped(self, weights: Tensor, linear: Tensor) -> Tensor:
         """A thousandth of the linear weights remains: a vertex never loses all."""
-        raw = weights.clamp_min(0.0) + _LEAST_SHARE * linear
-        return raw / raw.sum(-1, keepdim=True)
+        return weights.clamp_min(0.0) + _LEAST_SHARE * linear
 
     def gathered(
         self, free: Float[Tensor, "*batch free"]
@@ -310,7 +310,7 @@ class JnrModel:
         assert self.decoder is not None
         code = self._code(x)
         loose, linear = self._unclipped(self.at_slots(self.decoder(code)))
-        total = (loose.clamp_min(0.0) + _LEAST_SHARE * linear).sum(-1)
+        total = self._clipped(loose, linear).sum(-1)
         pull = lever * (loose > 0)[..., None] / total[..., None, None]
         pull = pull - (linear[..., None] * pull).sum(-2, keepdim=True)
         slope = self.at_slots(self.decoder.jacobian(code)).transpose(-3, -2)

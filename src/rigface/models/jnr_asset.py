@@ -17,7 +17,7 @@ from rigface.io.learned_file import LearnedKind, read_learned, write_learned
 from rigface.models.jnr import JnrModel
 from rigface.models.level_decoder import LevelDecoder
 from rigface.models.skinning_decoder import SkinningDecoder
-from rigface.models.weight_field import WeightField, weight_field
+from rigface.models.weight_field import WeightField, half_of, weight_field
 from rigface.rig.jnr_expression import EXPRESSION_SHAPES
 from rigface.rig.jnr_variables import asymmetric_motions, symmetric_motions
 from rigface.rig.jnr_weights import SymmetricWeights
@@ -137,8 +137,7 @@ def _expression_shapes(template: Template) -> Float[np.ndarray, "shapes verts 3"
 
 def field_of(linear: JnrModel, mirror: Int[np.ndarray, " verts"]) -> WeightField:
     """The fixed half of a level decoder on a model with linear weights."""
-    half = torch.from_numpy(np.flatnonzero(np.arange(len(mirror)) <= mirror))
-    return weight_field(linear.at(half), mirror)
+    return weight_field(linear.at(half_of(mirror)), mirror)
 
 
 def write_skinning(path: Path, skinning: Skinning) -> None:

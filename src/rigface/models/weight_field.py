@@ -17,6 +17,7 @@ from scipy.sparse.csgraph import dijkstra
 from scipy.sparse.linalg import splu
 from torch import Tensor
 
+from rigface.geometry.adjacency import adjacency
 from rigface.geometry.mesh import unique_edges
 from rigface.models.jnr import JnrModel
 
@@ -72,18 +73,22 @@ class WeightField:
         )
 
 
+def half_of(mirror: Int[np.ndarray, " verts"]) -> Int[Tensor, " half"]:
+    """Vertices of the left half and the midline."""
+    return torch.from_numpy(np.flatnonzero(np.arange(len(mirror)) <= mirror))
+
+
 def weight_field(
     half: JnrModel, mirror: Int[np.ndarray, " verts"], levels: tuple[int, ...] = LEVELS
 ) -> WeightField:
     """Of the left half of a linear model whose whole mesh has the mirror map `mirror`."""
     arms, vertex = _arms(half)
-    kept = np.flatnonzero(np.arange(len(mirror)) <= mirror)
+    kept = half_of(mirror).numpy()
     place = np.full(len(mirror), -1)
     place[kept] = np.arange(len(kept))
     edges = place[unique_edges(half.faces.numpy())]
     edges = edges[(edges >= 0).all(axis=1)]
-    graph = sp.coo_matrix((np.ones(len(edges)), edges.T), shape=(len(kept),) * 2)
-    graph = (graph + graph.T).tocsr()
+    graph = adjacency(edges, len(kept))
     order = _farthest_first(graph, max(levels))
     spread = tuple(torch.from_numpy(_between(graph, order[:count])) for count in levels)
     return WeightField(arms, vertex, tuple(level.to(arms) for level in spread))

@@ -10,6 +10,7 @@ import scipy.sparse as sp
 from jaxtyping import Float, Int
 from scipy.sparse.linalg import splu
 
+from rigface.geometry.adjacency import adjacency
 from rigface.geometry.mesh import boundary_edges, unique_edges
 
 
@@ -35,10 +36,8 @@ def tutte(
     circle: Float[np.ndarray, "loop 2"],
 ) -> Float[np.ndarray, "verts 2"]:
     """Bijective embedding with uniform weights; the boundary is fixed to `circle` (convex)."""
-    edges = unique_edges(faces)
-    adjacency = sp.coo_matrix((np.ones(len(edges)), edges.T), shape=(verts, verts))
-    adjacency = (adjacency + adjacency.T).tocsr()
-    laplacian = sp.diags(np.asarray(adjacency.sum(axis=1)).ravel()) - adjacency
+    near = adjacency(unique_edges(faces), verts)
+    laplacian = sp.diags(np.asarray(near.sum(axis=1)).ravel()) - near
     free = np.setdiff1d(np.arange(verts), loop)
     chart = np.zeros((verts, 2))
     chart[loop] = circle

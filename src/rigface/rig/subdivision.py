@@ -11,6 +11,7 @@ import numpy as np
 import scipy.sparse as sp
 from jaxtyping import Int
 
+from rigface.geometry.adjacency import adjacency
 from rigface.geometry.mesh import boundary_edges, unique_edges
 
 # Influences below this share are dropped and the rest renormalised.
@@ -111,12 +112,7 @@ def _loop_beta(valence: np.ndarray) -> np.ndarray:
 
 def _neighbours(faces: np.ndarray, verts: int) -> tuple[sp.csr_matrix, sp.csr_matrix]:
     """Adjacency over all edges, and over boundary edges only."""
-    return _symmetric(unique_edges(faces), verts), _symmetric(boundary_edges(faces), verts)
-
-
-def _symmetric(edges: np.ndarray, verts: int) -> sp.csr_matrix:
-    one = sp.coo_matrix((np.ones(len(edges)), edges.T), shape=(verts, verts))
-    return (one + one.T).tocsr()
+    return adjacency(unique_edges(faces), verts), adjacency(boundary_edges(faces), verts)
 
 
 def _opposite(faces: np.ndarray, edges: np.ndarray, verts: int) -> sp.csr_matrix:
