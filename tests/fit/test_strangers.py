@@ -75,6 +75,13 @@ def test_a_stranger_is_less_likely_than_anybody() -> None:
     assert float(odds[4]) < 0 < float(odds[:4].min())
 
 
+def test_a_fit_without_identity_prior_still_tells() -> None:
+    photos = [saying(np.array([z, -z]), 4.0) for z in (0.9, 1.0, 1.1)]
+    z = torch.full((2,), 0.3, dtype=torch.float64)
+    told = [log_odds(photos, torch.full((2,), value).double(), z) for value in (0.0, 1.0)]
+    assert torch.equal(*told)
+
+
 def skin_of(differences: list[float], share: float = 10.0) -> SkinDifference:
     """Photos whose pairs differ by the larger of their two numbers."""
     each = torch.tensor(differences, dtype=torch.float64)

@@ -32,15 +32,17 @@ class SkinningCommand:
     """Linear weights only (minutes), or the decoder too."""
     folder: Annotated[Path | None, tyro.conf.arg(name="run", metavar="DIR")] = None
     """Log, curves and checkpoints; default: the name of --out with .run."""
-    sets: int = 32_000
-    """Synthetic weight sets."""
-    autoencoder_steps: int = 20_000
+    recipe: Literal["default", "paper"] = "default"
+    """What the shipped file was made with, or the paper's decoder and phases."""
+    sets: int | None = None
+    """Synthetic weight sets; these numbers are the recipe's where none is given."""
+    autoencoder_steps: int | None = None
     """Steps of the first phase."""
-    gan_steps: int = 10_000
+    gan_steps: int | None = None
     """Steps of the adversarial phase."""
-    vertex_steps: int = 20_000
-    """Steps on vertices, which the paper has not; 0 leaves them out."""
-    batch: int = 85
+    vertex_steps: int | None = None
+    """Steps on vertices, which the paper has not."""
+    batch: int | None = None
     """Weight sets of one step."""
     seed: int = 0
     """Seed of everything that is drawn."""
@@ -52,26 +54,19 @@ class SkinningCommand:
     def run(self) -> int:
         self._check()
         from rigface.datasets.ict import load_ict
-        from rigface.learn.neural_skinning import NeuralConfig
         from rigface.learn.skinning_heads import ict_skinning_heads, own_heads
         from rigface.learn.stepper import Ranks
-        from rigface.learn.train_skinning import SkinningRecipe, train_skinning
-        from rigface.learn.weight_sets import WeightSetConfig
+        from rigface.learn.train_skinning import PAPER, SkinningRecipe, train_skinning
         from rigface.rig.template_io import load_template
 
         template, ranks = load_template(), Ranks.join()
         quiet = self.quiet or ranks.rank > 0
         folder = self.out.with_suffix(".run") if self.folder is None else self.folder
-        neural = NeuralConfig(
-            autoencoder_steps=self.autoencoder_steps,
-            gan_steps=self.gan_steps,
-            vertex_steps=self.vertex_steps,
-            batch=self.batch,
-            seed=self.seed,
-        )
-        recipe = replace(
-            SkinningRecipe(), sets=WeightSetConfig(self.sets), neural=neural, seed=self.seed
-        )
+        recipe = PAPER if self.recipe == "paper" else SkinningRecipe()
+        neural = replace(recipe.neural, **self._told("autoencoder_steps", "gan_steps"))
+        neural = replace(neural, **self._told("vertex_steps", "batch", "seed"))
+        sets = replace(recipe.sets, **self._told("sets"))
+        recipe = replace(recipe, sets=sets, neural=neural, seed=self.seed)
         with closing(open_progress(sys.stderr, quiet)) as progress:
             with progress.stage("heads"):
                 if self.heads is not None:
@@ -92,6 +87,10 @@ class SkinningCommand:
             print(f"{self.out}  skinning weights\n{self.out.with_suffix('.md')}  their model card")
         return EXIT_GOOD
 
+    def _told(self, *names: str) -> dict[str, int]:
+        """Those that were given."""
+        return {name: getattr(self, name) for name in names if getattr(self, name) is not None}
+
     def _check(self) -> None:
         """What cannot work is said before torch is even imported."""
         if (self.ict is None) == (self.heads is None):
@@ -99,10 +98,10 @@ class SkinningCommand:
         if self.heads is not None and not self.heads.is_dir():
             raise InputError(f"--heads {self.heads} is no folder.")
         check_learned_file(self.out)
-        if (
-            self.sets < 1000
-            or self.batch < 1
-            or min(self.autoencoder_steps, self.gan_steps, self.vertex_steps) < 0
+        steps = self._told("autoencoder_steps", "gan_steps", "vertex_steps").values()
+        least = {"sets": 1000, "batch": 1}
+        if min(steps, default=0) < 0 or any(
+            value < least[name] for name, value in self._told(*least).items()
         ):
             raise InputError(
                 "expected at least 1,000 --sets, a --batch of 1 or more and no negative steps."

@@ -64,9 +64,10 @@ def log_odds(
 ) -> Float[Tensor, " photos"]:
     """log p(photo | the others' person) - log p(photo | anybody), for each photo.
 
-    `prior` is the precision of every coefficient, `z` the joint solution. Below zero the photo is
-    more likely somebody else's.
+    `prior` is the precision of every coefficient (where a fit has none, a unit Gaussian says who
+    anybody is), `z` the joint solution. Below zero the photo is more likely somebody else's.
     """
+    prior = torch.where(prior > 0, prior, 1.0)
     anybody = torch.diag(prior)
     pull = -prior * z
     precision = anybody + sum(photo.precision for photo in photos)

@@ -2,7 +2,7 @@
 
 The paper's two phases teach the decoder weights; what counts are vertices. So a third phase lets
 the vertices of heads decide: decoder, joints and codes of all heads descend together on the
-distance of vertices. `NeuralConfig.vertex_steps = 0` leaves the paper's two phases alone.
+distance of vertices. Without `NeuralConfig.vertex_steps` the paper's two phases stand alone.
 """
 
 import math
@@ -18,7 +18,7 @@ from rigface.learn.head_fit import USUAL, HeadFit, fit_heads
 from rigface.learn.linear_skinning import symmetric_variables
 from rigface.learn.skinning_networks import (
     TrainableDecoder,
-    TrainableLevels,
+    TrainablePatches,
     critic,
     encoder,
     scaled_coefficients,
@@ -27,7 +27,7 @@ from rigface.learn.stepper import ALONE, Phase, Ranks, Stepper
 from rigface.learn.support import Say
 from rigface.learn.weight_sets import WeightSets
 from rigface.models.jnr import JnrModel
-from rigface.models.level_decoder import LevelDecoder
+from rigface.models.patch_decoder import PatchDecoder
 from rigface.models.skinning_decoder import SkinningDecoder, decoder_layers
 from rigface.models.weight_field import WeightField
 
@@ -37,10 +37,10 @@ class NeuralConfig:
     """Rates, weights and batch of section 4.3; its 30k iterations are the full configuration."""
 
     codes: int = 50
-    """Of the decoder by groups; one by levels comes with its own."""
+    """Of the decoder by groups; one by patches comes with its own."""
     autoencoder_steps: int = 20_000
     gan_steps: int = 10_000
-    vertex_steps: int = 20_000
+    vertex_steps: int = 0
     batch: int = 85
     autoencoder_rate: float = 1e-3
     gan_rate: float = 1e-4
@@ -52,8 +52,8 @@ class NeuralConfig:
     vertex_batch: int = 24
     vertex_sample: int = 500
     """Vertices that one step of the third phase looks at."""
-    vertex_rate: float = 2e-4
-    person_rate: float = 5e-4
+    vertex_rate: float = 1e-3
+    person_rate: float = 2e-3
     """Rate of joints (in sigmas) and codes in the third phase."""
     code_prior: float = 1e-3
     joint_prior: float = 1e-4
@@ -61,23 +61,23 @@ class NeuralConfig:
 
 
 @dataclass(frozen=True)
-class LevelStart:
-    """A level decoder that already says what a code can, and the codes of the heads."""
+class PatchStart:
+    """A patch decoder that already says what a code can, and the codes of the heads."""
 
-    decoder: LevelDecoder
+    decoder: PatchDecoder
     field: WeightField
     code: Float[Tensor, "heads codes"]
 
-    def trainable(self, device: str) -> TrainableLevels:
+    def trainable(self, device: str) -> TrainablePatches:
         """Its matrices as parameters."""
-        return TrainableLevels(self.decoder.to(device), self.field.to(device))
+        return TrainablePatches(self.decoder.to(device), self.field.to(device))
 
 
 class _Networks(nn.Module):
     """Everything that is trained, in one state."""
 
     def __init__(
-        self, decoder: TrainableDecoder | TrainableLevels, rank: int, heads: int, variables: int
+        self, decoder: TrainableDecoder | TrainablePatches, rank: int, heads: int, variables: int
     ):
         super().__init__()
         self.decoder = decoder
@@ -99,11 +99,11 @@ def train_neural(
     ranks: Ranks = ALONE,
     say: Say = lambda text: None,
     stop_after: int | None = None,
-    start: LevelStart | None = None,
-) -> tuple[SkinningDecoder | LevelDecoder, float] | None:
+    start: PatchStart | None = None,
+) -> tuple[SkinningDecoder | PatchDecoder, float] | None:
     """The decoder of `model` (linear weights, half of symmetric heads), and CPU seconds.
 
-    With a `start` a level decoder continues from there; without one the paper's decoder begins at
+    With a `start` a patch decoder continues from there; without one the paper's decoder begins at
     random numbers.
     None if stopped early. A checkpoint in `folder` is resumed; log.jsonl there gets the curves.
     The first sets belong to the heads in order. Raises InputError for a damaged checkpoint or one
@@ -161,6 +161,9 @@ class _Training:
         """Root mean square of a weight residual: what weights are measured in."""
         self.sigma = model.table.column("sigma").to(x)[: model.variables]
         self.open = symmetric_variables(model)[: model.variables].to(x)
+        spread = self.sets.std(dim=0)
+        self.told = self.seen if known is None else self.sets / spread.clamp_min(1e-3 * spread[0])
+        """What the encoder sees: where it must invert a decoder, every coefficient at full size."""
         self.known = known
         """Codes of the heads that came with the decoder, of unit second moment: then the encoder
         alone learns to invert it first."""
@@ -184,7 +187,7 @@ class _Training:
             net.decoder.requires_grad_(noise or self.known is None)
             index = torch.randint(len(self.sets), (c.batch,), generator=generator)
             index = self.ranks.mine(index).to(self.sets.device)
-            code = net.encoder(self.seen[index])
+            code = net.encoder(self.told[index])
             random = torch.randn(code.shape, generator=generator).to(code) if noise else code
             gain = self._critic_step(index, random.detach(), judge)
             made = net.decoder(code)
@@ -223,7 +226,7 @@ class _Training:
         if self.known is not None or bool(net.whitened):
             return
         with torch.no_grad():
-            code = net.encoder(self.seen[: 20 * self.config.codes])
+            code = net.encoder(self.told[: 20 * self.config.codes])
             code = code - code.mean(dim=0)
             spread = code.T @ code / len(code)
             spread += 1e-6 * spread.diagonal().mean() * torch.eye(len(spread)).to(spread)
@@ -280,7 +283,7 @@ class _Training:
             return
         with torch.no_grad():
             net.joints.copy_(self.x[:, : self.model.variables] / self.sigma)
-            own = net.encoder(self.seen[: len(self.heads)]) if self.known is None else self.known
+            own = net.encoder(self.told[: len(self.heads)]) if self.known is None else self.known
             net.code.copy_(own)
             net.fitted.fill_(1.0)
 

@@ -1,15 +1,15 @@
 """The model card of learned JNR weights, written from the facts in their file."""
 
 from rigface.models.jnr_asset import Skinning
-from rigface.models.level_decoder import LevelDecoder
+from rigface.models.patch_decoder import PatchDecoder
 
 
 def _decoder(learned: Skinning) -> str:
-    if isinstance(learned.decoder, LevelDecoder):
-        units = ", ".join(str(len(level)) for level in learned.decoder.levels)
+    if isinstance(learned.decoder, PatchDecoder):
+        patches, units = len(learned.decoder.outputs), learned.decoder.hidden.shape[1]
         return (
-            "Decoder: fields of a code solved\nfor in turns with joints and codes, cut to levels "
-            f"of {units} units by singular values, then"
+            "Decoder: fields of a code solved\nfor in turns with joints and codes, cut to "
+            f"{units:,} units of {patches} patches of the skin by singular values, then"
         )
     return "Decoder:"
 

@@ -1,12 +1,13 @@
 """The networks that only training needs: the encoder and the critic (section 4.4)."""
 
+from dataclasses import replace
 from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
 from rigface.models.jnr import JnrModel
-from rigface.models.level_decoder import LevelDecoder
+from rigface.models.patch_decoder import FieldDecoder, PatchDecoder
 from rigface.models.skinning_decoder import SkinningDecoder
 from rigface.models.weight_field import WeightField
 
@@ -70,56 +71,47 @@ class TrainableDecoder(nn.Module):
         return SkinningDecoder(tuple(m.detach().clone() for m in self.matrices), self.free)
 
 
-class TrainableLevels(nn.Module):
-    """A level decoder's matrices as parameters, balanced so that one rate suits them all."""
+class TrainablePatches(nn.Module):
+    """A patch decoder's matrices as parameters, balanced so that one rate suits them all.
 
-    def __init__(self, start: LevelDecoder, field: WeightField):
+    What pads them to one size is zero, and so is its gradient.
+    """
+
+    def __init__(self, start: PatchDecoder, field: WeightField):
         super().__init__()
         self.gain = float(start.hidden.square().mean().sqrt())
-        self.field = field
-        self.hidden = nn.Parameter(start.hidden / self.gain)
-        self.levels = nn.ParameterList([nn.Parameter(m * self.gain) for m in start.levels])
-        self._rows: Tensor | None = None
-        """The last layer multiplied out, for as long as nothing here is trained."""
-
-    def _compact(self) -> LevelDecoder:
-        levels = tuple(level / self.gain for level in self.levels)
-        return LevelDecoder(self.gain * self.hidden, levels)
+        self.start, self.bound = start, start.bound(field)
+        self.hidden = nn.Parameter(self.bound.hidden / self.gain)
+        self.outputs = nn.Parameter(self.bound.outputs * self.gain)
 
     @property
     def codes(self) -> int:
         """Length of Z."""
-        return self.hidden.shape[0]
+        return self.start.codes
 
     def forward(self, code: Tensor) -> Tensor:
         """Weight residuals."""
-        if not self.hidden.requires_grad:
-            compact = self._compact()
-            if self._rows is None:
-                self._rows = compact.rows(self.field)
-            return nn.functional.silu(code @ compact.hidden) @ self._rows
-        self._rows = None
-        return self.field.residuals(self._field(code, slice(None)))
+        return self._now()(code)
 
     def added(self, code: Tensor, part: JnrModel, verts: Tensor) -> Tensor:
         """Residuals of every influence of some half vertices; `part` is the model of these."""
-        arms = torch.cat([self.field.arms, torch.zeros_like(self.field.arms[:1])])[part.slots]
-        return (self._field(code, verts)[..., None, :] * arms).sum(-1)
+        arms = torch.cat([self.bound.field.arms, torch.zeros_like(self.bound.field.arms[:1])])
+        shift = self._now().shift(code)[..., verts, :]
+        return (shift[..., None, :] * arms[part.slots]).sum(-1)
 
-    def _field(self, code: Tensor, verts: Tensor | slice) -> Tensor:
-        compact = self._compact()
-        units = nn.functional.silu(code @ compact.hidden)
-        slices = units.split([len(level) for level in compact.levels], dim=-1)
-        total = torch.zeros(())
-        for index, (level, own) in enumerate(zip(compact.levels, slices, strict=True)):
-            total = total + self.field.field(index, own @ level, verts)
-        return total
+    def _now(self) -> FieldDecoder:
+        hidden, outputs = self.gain * self.hidden, self.outputs / self.gain
+        return replace(self.bound, hidden=hidden, outputs=outputs)
 
-    def frozen(self) -> LevelDecoder:
+    def frozen(self) -> PatchDecoder:
         """A copy without gradients."""
-        compact = self._compact()
-        levels = tuple(level.detach().clone() for level in compact.levels)
-        return LevelDecoder(compact.hidden.detach().clone(), levels)
+        now, start = self._now(), self.start
+        hidden = [own[:, : len(old)] for own, old in zip(now.hidden, start.outputs, strict=True)]
+        outputs = tuple(
+            own[: old.shape[0], : old.shape[1]].detach().clone()
+            for own, old in zip(now.outputs, start.outputs, strict=True)
+        )
+        return PatchDecoder(torch.cat(hidden, dim=1).detach(), outputs, start.patch)
 
 
 def scaled_coefficients(coefficients: Tensor) -> Tensor:

@@ -15,14 +15,14 @@ from rigface.errors import InputError
 from rigface.io.atomic import atomic_file
 from rigface.learn.code_basis import CodeBasisConfig, learn_code_basis, sets_in_span
 from rigface.learn.head_fit import HeadFit, fit_heads, vertex_errors
-from rigface.learn.level_fit import level_decoder
 from rigface.learn.levers import LeverConfig, choose_levers, evened
 from rigface.learn.linear_skinning import (
     LinearConfig,
     learn_linear,
     symmetric_variables,
 )
-from rigface.learn.neural_skinning import LevelStart, NeuralConfig, fit_with_code, train_neural
+from rigface.learn.neural_skinning import NeuralConfig, PatchStart, fit_with_code, train_neural
+from rigface.learn.patch_fit import PATCHES, patch_decoder, skin_patches
 from rigface.learn.skinning_card import skinning_card
 from rigface.learn.skinning_heads import SkinningHeads, mixed_heads
 from rigface.learn.stepper import ALONE, LOG, Ranks
@@ -60,14 +60,21 @@ class SkinningRecipe:
     """None: joints without levers, as in the paper."""
     sets: WeightSetConfig = WeightSetConfig()
     code_basis: CodeBasisConfig | None = CodeBasisConfig()
-    """Weight sets in the span of one basis for everybody, and a decoder by levels; none: each
+    """Weight sets in the span of one basis for everybody, and a decoder by patches; none: each
     person's own weights and a decoder by groups, as the paper."""
     floats: int = 226_000
-    """Of the whole file at most, where the decoder goes by levels."""
-    neural: NeuralConfig = NeuralConfig()
+    """Of the whole file at most, where the decoder goes by patches."""
+    patches: int = PATCHES
+    """Of the half of the skin."""
+    neural: NeuralConfig = NeuralConfig(autoencoder_steps=1_000, gan_steps=100, vertex_steps=15_000)
+    """The decoder by patches starts where the paper's phases are to lead."""
     mixed: int = 515
     """People drawn from the directions of the training heads, besides these."""
     seed: int = 0
+
+
+PAPER = SkinningRecipe(lever=None, code_basis=None, neural=NeuralConfig())
+"""Section 3.2 as printed."""
 
 
 def train_skinning(
@@ -192,7 +199,7 @@ class _Sets:
     pool: Float[Tensor, "heads half 3"]
     x: Float[Tensor, "heads params"]
     sets: WeightSets
-    start: LevelStart | None
+    start: PatchStart | None
 
 
 def _sets(
@@ -221,8 +228,10 @@ def _sets(
             torch.save(kept, partial)
     start = None
     if field is not None:
-        decoder = level_decoder(kept["fields"], field, recipe.floats - learned.linear_floats)
-        start = LevelStart(decoder, field, kept["code"])
+        patch = skin_patches(small.rest, kept["fields"], recipe.patches, recipe.seed)
+        room = recipe.floats - learned.linear_floats
+        decoder = patch_decoder(kept["fields"], patch, room)
+        start = PatchStart(decoder, field, kept["code"])
     return _Sets(kept["pool"], kept["x"], WeightSets(**kept["sets"]), start)
 
 

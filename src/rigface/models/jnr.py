@@ -21,7 +21,7 @@ from rigface.geometry.rotations import rotation_from_vector
 from rigface.models.joint_motion import joint_motion_rows
 from rigface.models.linear import LinearJacobian
 from rigface.models.parameters import Parameter, ParameterTable
-from rigface.models.skinning_decoder import SkinningDecoder
+from rigface.models.skinning_decoder import Decoder, at_slots
 from rigface.rig.jnr_skeleton import JNR_NAMES, JNR_PARENTS
 from rigface.rig.jnr_variables import UNITS, Motion, motion_matrix
 from rigface.rig.jnr_weights import SymmetricWeights
@@ -91,7 +91,7 @@ class JnrModel:
     """Free weight of every influence; `len(free)` means none."""
     free: Float[Tensor, "*people free"]
     """Linear weights, one number for both sides of the face; in training, one row per person."""
-    decoder: SkinningDecoder | None
+    decoder: Decoder | None
     shapes: Float[Tensor, "expressions verts 3"]
     subtree: Float[Tensor, "joints joints"]
 
@@ -103,7 +103,7 @@ class JnrModel:
         bind: Float[np.ndarray, "joints 3"],
         weights: SymmetricWeights,
         motions: tuple[Motion, ...],
-        decoder: SkinningDecoder | None = None,
+        decoder: Decoder | None = None,
         shapes: Float[np.ndarray, "expressions verts 3"] | None = None,
         lever: Float[np.ndarray, "joints 3"] | None = None,
     ) -> "JnrModel":
@@ -233,7 +233,7 @@ class JnrModel:
         self, free: Float[Tensor, "*batch free"]
     ) -> Float[Tensor, "*batch verts influences"]:
         """Numbers of the free weights at every influence, zero where there is none."""
-        return torch.cat([free, torch.zeros_like(free[..., :1])], dim=-1)[..., self.slots]
+        return at_slots(free, self.slots)
 
     def moved(
         self, x: Float[Tensor, "*batch params"]
@@ -313,8 +313,7 @@ class JnrModel:
         total = self._clipped(loose, linear).sum(-1)
         pull = lever * (loose > 0)[..., None] / total[..., None, None]
         pull = pull - (linear[..., None] * pull).sum(-2, keepdim=True)
-        slope = self.at_slots(self.decoder.jacobian(code)).transpose(-3, -2)
-        return (slope @ pull).transpose(-3, -2)
+        return self.decoder.pulled(code, self.slots, pull)
 
     def _shape_columns(
         self, x: Tensor, weights: Tensor

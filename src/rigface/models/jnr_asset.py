@@ -15,7 +15,7 @@ from safetensors.numpy import load
 from rigface.errors import InputError
 from rigface.io.learned_file import LearnedKind, read_learned, write_learned
 from rigface.models.jnr import JnrModel
-from rigface.models.level_decoder import LevelDecoder
+from rigface.models.patch_decoder import PatchDecoder
 from rigface.models.skinning_decoder import SkinningDecoder
 from rigface.models.weight_field import WeightField, half_of, weight_field
 from rigface.rig.jnr_expression import EXPRESSION_SHAPES
@@ -31,7 +31,7 @@ _KIND = LearnedKind(
     "rigface_jnr",
     "a JNR skinning file",
     "rigface train skinning",
-    1,
+    2,
     ("rest", "weight.vertex", "weight.joint", "weight.value"),
 )
 
@@ -50,7 +50,7 @@ class Skinning:
 
     rest: Float[np.ndarray, "verts 3"]
     weights: SymmetricWeights
-    decoder: SkinningDecoder | LevelDecoder | None
+    decoder: SkinningDecoder | PatchDecoder | None
     lever: Float[np.ndarray, "joints 3"] | None = None
     facts: Mapping[str, Any] = field(default_factory=dict)
 
@@ -123,8 +123,8 @@ def load_jnr(
     motions = asymmetric_motions() if asymmetric else symmetric_motions()
     faces = template.mesh.faces[skin.faces]
     build = partial(JnrModel.build, kind, rest, faces, rig.joints, weights, motions, lever=lever)
-    if isinstance(decoder, LevelDecoder):
-        decoder = decoder.expanded(field_of(build(), weights.mirror).to(decoder.hidden.dtype))
+    if isinstance(decoder, PatchDecoder):
+        decoder = decoder.bound(field_of(build(), weights.mirror))
     return build(decoder=decoder, shapes=shapes)
 
 
@@ -136,8 +136,8 @@ def _expression_shapes(template: Template) -> Float[np.ndarray, "shapes verts 3"
 
 
 def field_of(linear: JnrModel, mirror: Int[np.ndarray, " verts"]) -> WeightField:
-    """The fixed half of a level decoder on a model with linear weights."""
-    return weight_field(linear.at(half_of(mirror)), mirror)
+    """The fixed half of a patch decoder on a model with linear weights."""
+    return weight_field(linear.at(half_of(mirror)))
 
 
 def write_skinning(path: Path, skinning: Skinning) -> None:
@@ -151,8 +151,7 @@ def write_skinning(path: Path, skinning: Skinning) -> None:
     }
     if skinning.lever is not None:
         arrays["lever"] = skinning.lever.astype(np.float32)
-    for name, matrix in _matrices(skinning.decoder).items():
-        arrays[name] = matrix.detach().float().cpu().numpy()
+    arrays |= _matrices(skinning.decoder)
     write_learned(path, _KIND, arrays, {"facts": dict(skinning.facts)})
 
 
@@ -175,23 +174,38 @@ def read_skinning(path: Path, template: Template) -> Skinning:
     return Skinning(rest, weights, _decoder(arrays, weights), lever, header.get("facts", {}))
 
 
-def _matrices(decoder: SkinningDecoder | LevelDecoder | None) -> dict[str, torch.Tensor]:
+def _matrices(decoder: SkinningDecoder | PatchDecoder | None) -> dict[str, np.ndarray]:
     """By the names they have in the file."""
     if decoder is None:
         return {}
-    if isinstance(decoder, LevelDecoder):
-        levels = {f"level.{index}": level for index, level in enumerate(decoder.levels)}
-        return {"hidden": decoder.hidden, **levels}
-    return {f"decoder.{index}": matrix for index, matrix in enumerate(decoder.matrices)}
+    if isinstance(decoder, PatchDecoder):
+        units = np.array([len(output) for output in decoder.outputs], dtype=np.uint16)
+        outputs = np.concatenate([_single(output).ravel() for output in decoder.outputs])
+        patch = decoder.patch.cpu().numpy().astype(np.uint16)
+        return {
+            "hidden": _single(decoder.hidden),
+            "outputs": outputs,
+            "patch": patch,
+            "units": units,
+        }
+    return {f"decoder.{index}": _single(matrix) for index, matrix in enumerate(decoder.matrices)}
+
+
+def _single(matrix: torch.Tensor) -> np.ndarray:
+    return matrix.detach().float().cpu().numpy()
 
 
 def _decoder(
     arrays: Mapping[str, np.ndarray], weights: SymmetricWeights
-) -> SkinningDecoder | LevelDecoder | None:
-    def group(start: str) -> tuple[torch.Tensor, ...]:
-        return tuple(torch.from_numpy(arrays[k]) for k in sorted(arrays) if k.startswith(start))
-
-    if "hidden" in arrays:
-        return LevelDecoder(torch.from_numpy(arrays["hidden"]), group("level."))
-    matrices = group("decoder.")
+) -> SkinningDecoder | PatchDecoder | None:
+    if "patch" in arrays:
+        patch, units = (torch.from_numpy(arrays[k].astype(np.int64)) for k in ("patch", "units"))
+        numbers = 3 * torch.bincount(patch, minlength=len(units))
+        flat = torch.from_numpy(arrays["outputs"]).split((units * numbers).tolist())
+        outputs = tuple(
+            one.reshape(count, -1) for one, count in zip(flat, units.tolist(), strict=True)
+        )
+        return PatchDecoder(torch.from_numpy(arrays["hidden"]), outputs, patch)
+    names = sorted(name for name in arrays if name.startswith("decoder."))
+    matrices = tuple(torch.from_numpy(arrays[name]) for name in names)
     return SkinningDecoder(matrices, len(weights)) if matrices else None

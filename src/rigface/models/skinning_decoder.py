@@ -3,13 +3,41 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
+from typing import Protocol, runtime_checkable
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 _GROUPS = 10
 """Of the last layer."""
+
+
+@runtime_checkable
+class Decoder(Protocol):
+    """A code to weight residuals; zero to zero."""
+
+    @property
+    def codes(self) -> int:
+        """Length of Z."""
+        ...
+
+    def __call__(self, code: Float[Tensor, "*batch codes"]) -> Float[Tensor, "*batch free"]:
+        """Weight residuals."""
+        ...
+
+    def pulled(
+        self,
+        code: Float[Tensor, "*batch codes"],
+        slots: Int[Tensor, "verts influences"],
+        pull: Float[Tensor, "*batch verts influences 3"],
+    ) -> Float[Tensor, "*batch codes verts 3"]:
+        """sum_i dr_i / dZ pull_i over the influences of each vertex; slots name their residuals."""
+        ...
+
+    def to(self, *args, **kwargs) -> "Decoder":
+        """On another device or in another floating dtype."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -46,6 +74,13 @@ def decoder_layers(free: int, codes: int = 50) -> tuple[Layer, ...]:
         Layer(500, 900, 5),
         Layer(900, wide, _GROUPS),
     )
+
+
+def at_slots(
+    free: Float[Tensor, "*batch free"], slots: Int[Tensor, "verts influences"]
+) -> Float[Tensor, "*batch verts influences"]:
+    """Numbers of the free weights at every influence; slot `free` is none, and zero."""
+    return torch.cat([free, torch.zeros_like(free[..., :1])], dim=-1)[..., slots]
 
 
 def group_linear(
@@ -115,6 +150,16 @@ class SkinningDecoder:
             slope = group_linear(slope, matrix) * bend[..., None, :]
             x = y * share
         return self._dealt(group_linear(slope, self.matrices[-1]))
+
+    def pulled(
+        self,
+        code: Float[Tensor, "*batch codes"],
+        slots: Int[Tensor, "verts influences"],
+        pull: Float[Tensor, "*batch verts influences 3"],
+    ) -> Float[Tensor, "*batch codes verts 3"]:
+        """sum_i dr_i / dZ pull_i over the influences of each vertex."""
+        slope = at_slots(self.jacobian(code), slots).transpose(-3, -2)
+        return (slope @ pull).transpose(-3, -2)
 
     def _dealt(self, out: Tensor) -> Tensor:
         dealt = out.unflatten(-1, (_GROUPS, -1)).transpose(-1, -2).flatten(-2)

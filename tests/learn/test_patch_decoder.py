@@ -1,4 +1,4 @@
-"""Levers, the field that weights are made from, and the decoder that goes by levels."""
+"""Levers, the field that weights are made from, and the decoder that goes by patches."""
 
 from dataclasses import replace
 from functools import lru_cache
@@ -10,12 +10,12 @@ import torch
 
 from rigface.learn.code_basis import solve_fields, whitened, with_linear_code
 from rigface.learn.head_fit import HeadFit, fit_heads, vertex_errors
-from rigface.learn.level_fit import level_decoder
 from rigface.learn.levers import LeverConfig, choose_levers, evened
 from rigface.learn.linear_skinning import symmetric_variables, with_weights
-from rigface.learn.neural_skinning import LevelStart, NeuralConfig, train_neural
+from rigface.learn.neural_skinning import NeuralConfig, PatchStart, train_neural
+from rigface.learn.patch_fit import patch_decoder, skin_patches
 from rigface.learn.skinning_heads import left_out_spread, mixed_heads
-from rigface.learn.skinning_networks import TrainableLevels
+from rigface.learn.skinning_networks import TrainablePatches
 from rigface.learn.weight_sets import WeightSets
 from rigface.models.jnr import CODE, JnrModel, jnr_table
 from rigface.models.jnr_asset import (
@@ -25,8 +25,8 @@ from rigface.models.jnr_asset import (
     read_skinning,
     write_skinning,
 )
-from rigface.models.level_decoder import LevelDecoder
-from rigface.models.skinning_decoder import SkinningDecoder, undealt
+from rigface.models.patch_decoder import PatchDecoder
+from rigface.models.skinning_decoder import Decoder, SkinningDecoder, undealt
 from rigface.models.weight_field import WeightField, half_of, weight_field
 from rigface.rig.jnr_skeleton import mirror_joints
 from rigface.rig.jnr_variables import symmetric_motions
@@ -51,19 +51,30 @@ def half() -> tuple[JnrModel, WeightField]:
     own, model = skinning(), load_jnr(load_template(), "jnr")
     whole = with_weights(model, own.weights, own.rest, own.lever)
     part = whole.at(half_of(own.weights.mirror))
-    return part, weight_field(part, own.weights.mirror)
+    return part, weight_field(part)
 
 
 def smooth_fields(size: float = 1.0, seed: int = 0) -> torch.Tensor:
-    """Of a code: coarse everywhere, a little of the finest level; still on the midline sideways."""
-    model, field = half()
+    """Of a code: waves over the skin, still on the midline sideways."""
+    rest = half()[0].rest
     generator = torch.Generator().manual_seed(seed)
-    total = torch.zeros(CODES, field.half, 3, dtype=torch.float64)
-    for level, width in enumerate(field.widths):
-        noise = torch.randn(CODES, width, generator=generator, dtype=torch.float64)
-        total += size * 0.3**level * field.field(level, noise)
-    total[:, model.rest[:, 0].abs() < 1e-6, 0] = 0.0
+    total = torch.zeros(CODES, len(rest), 3, dtype=torch.float64)
+    for length in (0.15, 0.05, 0.02):
+        way = torch.randn(CODES, 3, 3, generator=generator, dtype=torch.float64) / length
+        phase = 6.28 * torch.rand(CODES, 1, 3, generator=generator, dtype=torch.float64)
+        total += size * 7 * length * torch.sin(rest @ way + phase)
+    total[:, rest[:, 0].abs() < 1e-6, 0] = 0.0
     return total
+
+
+@lru_cache(maxsize=1)
+def patches() -> torch.Tensor:
+    """Twelve of them."""
+    return skin_patches(half()[0].rest, smooth_fields(), 12)
+
+
+def made(fields: torch.Tensor, floats: int) -> PatchDecoder:
+    return patch_decoder(fields, patches(), floats)
 
 
 def test_levers_are_mirror_images_and_linear_weights_cancel_them():
@@ -89,65 +100,92 @@ def test_weights_take_a_vertex_where_the_field_says():
     torch.testing.assert_close(weights.sum(-1), torch.ones(len(model.rest)).double())
 
 
-def test_levels_go_from_their_controls_to_all_vertices():
-    _, field = half()
-    sizes = [level.shape[1] for level in field.spread]
-    assert sizes == sorted(sizes) and field.widths[-1] == 3 * field.half
-    for level in field.spread:
-        assert float(level.min()) > -1e-9
-        torch.testing.assert_close(level.sum(1), torch.ones(field.half).double())
-    some = torch.tensor([3, 500, 1999])
-    for level, width in enumerate(field.widths):
-        numbers = torch.randn(2, width, dtype=torch.float64)
-        part = field.field(level, numbers, some)
-        torch.testing.assert_close(part, field.field(level, numbers)[:, some])
+def test_patches_are_whole_and_together():
+    rest, patch = half()[0].rest, patches()
+    assert torch.equal(torch.unique(patch), torch.arange(int(patch.max()) + 1))
+    assert len(patch) == len(rest) and 8 <= int(patch.max()) + 1 <= 12
+    centre = torch.stack([rest[patch == i].mean(dim=0) for i in range(int(patch.max()) + 1)])
+    inside = (rest - centre[patch]).norm(dim=1).mean()
+    assert float(inside) < 0.5 * float((rest - rest.mean(dim=0)).norm(dim=1).mean())
+    again = skin_patches(rest, smooth_fields(), 12)
+    assert torch.equal(again, patch)
 
 
-def shown_by(decoder: LevelDecoder, field: WeightField) -> torch.Tensor:
+def shown_by(decoder: PatchDecoder) -> torch.Tensor:
     """Fields per unit of code near zero, where swish is half its argument."""
-    rows = torch.cat([field.field(i, level.double()) for i, level in enumerate(decoder.levels)])
-    return torch.einsum("ku,uvc->kvc", decoder.hidden.double() / 2, rows)
+    near = 1e-5 * torch.eye(CODES, dtype=torch.float64)
+    return decoder.bound(half()[1]).shift(near) / 1e-5
 
 
-def test_a_level_decoder_is_exact_with_room_and_keeps_its_budget_without():
-    fields, field = smooth_fields(), half()[1]
-    whole = level_decoder(fields, field, 10_000_000)
-    torch.testing.assert_close(shown_by(whole, field), fields, atol=1e-3, rtol=0)
+def test_a_patch_decoder_is_exact_with_room_and_keeps_its_budget_without():
+    fields = smooth_fields()
+    torch.testing.assert_close(shown_by(made(fields, 10_000_000)), fields, atol=1e-3, rtol=0)
     errors = []
-    for floats in (10_000, 30_000, 90_000):
-        small = level_decoder(fields, field, floats)
+    for floats in (8_000, 15_000, 25_000):
+        small = made(fields, floats)
         assert small.floats <= floats
-        errors.append(float((shown_by(small, field) - fields).norm()))
+        errors.append(float((shown_by(small) - fields).norm()))
     assert errors[0] > errors[1] > errors[2] > 0
 
 
-def test_expanded_trainable_and_parts_of_it_agree():
+def plain(decoder: PatchDecoder, code: torch.Tensor) -> torch.Tensor:
+    """The field, patch by patch as the class says."""
+    out = code.new_zeros(len(code), len(decoder.patch), 3)
+    units = torch.nn.functional.silu(code @ decoder.hidden)
+    first = 0
+    for index, output in enumerate(decoder.outputs):
+        own = units[:, first : first + len(output)] @ output
+        out[:, decoder.patch == index] = own.unflatten(1, (-1, 3))
+        first += len(output)
+    return out
+
+
+def test_padded_plain_trainable_and_parts_of_it_agree():
     model, field = half()
     single = field.to(torch.float32)
-    decoder = level_decoder(smooth_fields(), field, 60_000)
+    decoder = made(smooth_fields(), 20_000)
     code = torch.randn(5, CODES, generator=torch.Generator().manual_seed(1))
-    expanded = decoder.expanded(single)(code)
-    trainable = TrainableLevels(decoder, single)
-    torch.testing.assert_close(trainable(code), expanded, atol=1e-5, rtol=1e-4)
-    verts = torch.arange(0, field.half, 7)
+    bound = decoder.bound(single)
+    torch.testing.assert_close(bound.shift(code), plain(decoder, code), atol=1e-4, rtol=1e-4)
+    residuals = single.residuals(plain(decoder, code))
+    torch.testing.assert_close(bound(code), residuals, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(bound(code[0]), residuals[0], atol=1e-5, rtol=1e-4)
+    trainable = TrainablePatches(decoder, single)
+    torch.testing.assert_close(trainable(code), residuals, atol=1e-5, rtol=1e-4)
+    verts = torch.arange(0, len(model.rest), 7)
     part = model.at(verts).to(torch.float32)
     torch.testing.assert_close(
-        trainable.added(code, part, verts), part.at_slots(expanded), atol=1e-5, rtol=1e-4
+        trainable.added(code, part, verts), part.at_slots(residuals), atol=1e-5, rtol=1e-4
     )
     frozen = trainable.frozen()
     assert frozen.floats == decoder.floats
-    torch.testing.assert_close(frozen.expanded(single)(code), expanded, atol=1e-5, rtol=1e-4)
-    assert float(decoder.expanded(single)(torch.zeros(CODES)).abs().max()) == 0.0
+    torch.testing.assert_close(frozen.bound(single)(code), residuals, atol=1e-5, rtol=1e-4)
+    assert float(bound(torch.zeros(CODES)).abs().max()) == 0.0
 
 
-def neural(decoder: SkinningDecoder) -> JnrModel:
+def test_training_leaves_the_padding_at_zero():
+    decoder = made(smooth_fields(), 20_000)
+    trainable = TrainablePatches(decoder, half()[1].to(torch.float32))
+    optimiser = torch.optim.Adam(trainable.parameters(), lr=1e-2)
+    trainable(torch.ones(1, CODES)).square().sum().backward()
+    optimiser.step()
+    moved = 0
+    for index, output in enumerate(decoder.outputs):
+        hidden, outputs = trainable.hidden[index], trainable.outputs[index]
+        units, numbers = output.shape
+        assert not hidden[:, units:].any()
+        assert not outputs[units:].any() and not outputs[:, numbers:].any()
+        moved += int((outputs[:units, :numbers] * trainable.gain != output).sum())
+    assert moved > 0.9 * sum(output.numel() for output in decoder.outputs)
+
+
+def neural(decoder: Decoder) -> JnrModel:
     return replace(half()[0], decoder=decoder, table=jnr_table(symmetric_motions(), CODES))
 
 
 def test_derivatives_with_levers_are_those_of_finite_differences():
-    field = half()[1]
-    decoder = level_decoder(smooth_fields(0.2), field, 60_000).to(torch.float64).expanded(field)
-    some = torch.arange(0, field.half, 11)
+    decoder = made(smooth_fields(0.2), 20_000).bound(half()[1])
+    some = torch.arange(0, len(half()[0].rest), 11)
     model = neural(decoder).at(some)
     generator = torch.Generator().manual_seed(4)
     x = 0.3 * torch.randn(model.table.size, generator=generator, dtype=torch.float64)
@@ -192,15 +230,15 @@ def test_fields_are_found_again():
     assert float(vertex_errors(neural_model, heads[:2], fitted).mean()) < 0.05
 
 
-def test_training_by_levels_lowers_the_error_and_resumes(tmp_path: Path):
+def test_training_by_patches_lowers_the_error_and_resumes(tmp_path: Path):
     model, field = half()
     heads, x, code = (part.float() for part in some_heads(12))
     single = field.to(torch.float32)
     rows = field.residuals(smooth_fields(0.3)).float()
     basis = torch.linalg.svd(rows, full_matrices=False)[2]
     sets = WeightSets(basis, code @ (rows @ basis.T), torch.arange(12), 1.0)
-    rough = level_decoder(smooth_fields(0.2), field, 40_000)
-    start = LevelStart(rough, single, code)
+    rough = made(smooth_fields(0.2), 40_000)
+    start = PatchStart(rough, single, code)
     config = NeuralConfig(
         codes=CODES, autoencoder_steps=2, gan_steps=2, vertex_steps=60, batch=6, vertex_batch=12,
         vertex_rate=3e-3, gan_rate=1e-5,
@@ -210,17 +248,17 @@ def test_training_by_levels_lowers_the_error_and_resumes(tmp_path: Path):
         folder.mkdir()
     small = model.to(torch.float32)
     whole = train_neural(small, heads, x, sets, folders[0], config, start=start)
-    assert whole is not None and isinstance(whole[0], LevelDecoder)
+    assert whole is not None and isinstance(whole[0], PatchDecoder)
     killed = None
     for _ in range(5):
         killed = train_neural(small, heads, x, sets, folders[1], config, start=start, stop_after=17)
-    assert killed is not None and isinstance(killed[0], LevelDecoder)
+    assert killed is not None and isinstance(killed[0], PatchDecoder)
     torch.testing.assert_close(whole[0].hidden, killed[0].hidden, atol=0, rtol=0)
 
-    def error(decoder: LevelDecoder) -> float:
+    def error(decoder: PatchDecoder) -> float:
         shown = replace(
             small,
-            decoder=decoder.expanded(single),
+            decoder=decoder.bound(single),
             table=jnr_table(symmetric_motions(), CODES),
         )
         return float(vertex_errors(shown, heads, torch.cat([x, code], dim=1)).mean())
@@ -245,14 +283,17 @@ def test_people_are_drawn_as_far_as_left_out_heads_go():
     np.testing.assert_allclose(spread, left_out_spread(rows), rtol=0.03)
 
 
-def test_a_file_by_levels_reads_back_as_it_was(tmp_path: Path):
-    decoder = level_decoder(smooth_fields(), half()[1], 50_000)
+def test_a_file_by_patches_reads_back_as_it_was(tmp_path: Path):
+    decoder = made(smooth_fields(), 20_000)
     whole = replace(skinning(), decoder=decoder, facts={"source": "test"})
     path = tmp_path / "s.safetensors"
     write_skinning(path, whole)
     again = read_skinning(path, load_template())
-    assert isinstance(again.decoder, LevelDecoder) and again.lever is not None
+    assert isinstance(again.decoder, PatchDecoder) and again.lever is not None
+    for read, given in zip(again.decoder.outputs, decoder.outputs, strict=True):
+        torch.testing.assert_close(read, given, atol=0, rtol=0)
     torch.testing.assert_close(again.decoder.hidden, decoder.hidden, atol=0, rtol=0)
+    assert torch.equal(again.decoder.patch, decoder.patch)
     assert again.floats == whole.linear_floats + decoder.floats
     model = load_jnr(load_template(), "jnr-neural", skinning=again)
     assert model.table.size == 105 + CODES
