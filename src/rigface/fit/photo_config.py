@@ -21,7 +21,7 @@ class PhotoSettings:
     sparsity: float = 6.0
     """Price of one unit of expression weight."""
     told_focal_sigma: float = 0.03
-    typical_focal_sigma: float = 0.2
+    typical_focal_sigma: float = 0.35
     """Spread of the logarithm of the focal length, from the file and without it."""
     landmarks: float = 1.0
     contour: float = 1.0
@@ -31,6 +31,8 @@ class PhotoSettings:
     """Factor on every landmark's sigma once skin is compared with skin."""
     schedule: tuple[tuple[int, float, int], ...] = ((256, 1e4, 2), (512, 3e4, 1))
     """Texels on a side, weight and renewals of the photometric stages."""
+    full_pairs: int = 10
+    """Pairs of photos from which on skin has its whole weight; fewer have their share of it."""
     finer: int = 160
     """Directions of identity beyond the prior's modes, free in the last photometric stage."""
     rounds: int = 3

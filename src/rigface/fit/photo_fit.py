@@ -52,6 +52,11 @@ EVERYTHING = (
 )
 
 
+_POINTS = LevenbergMarquardt(tolerance=1e-5)
+_SKIN = LevenbergMarquardt(damping=2e-4, tolerance=3e-3, max_rejects=7)
+"""Skin tells focal lengths and depth, the flattest directions of all: damping holds them back."""
+
+
 class PhotoFit:
     """One fit: what stays the same over its stages."""
 
@@ -87,10 +92,10 @@ class PhotoFit:
     def place(self, watch: Progress) -> Float[Tensor, " params"]:
         """All parameters, by landmarks and contours."""
         x = self.views.table.zeros()
-        x = self._stage(x, PLACING, 6, self.energy(x, contour=False))
+        x = self._stage(x, PLACING, self.energy(x, contour=False), replace(_POINTS, max_steps=6))
         for step in range(self.settings.rounds):
             energy = self.energy(x, contour=step > 0)
-            x = self._stage(x, EVERYTHING, self.settings.steps, energy)
+            x = self._stage(x, EVERYTHING, energy, replace(_POINTS, max_steps=self.settings.steps))
             watch.update((step + 1) / self.settings.rounds, "face")
         return x
 
@@ -108,7 +113,9 @@ class PhotoFit:
                     return x
                 energy = self.energy(x, contour=True, trust=self.settings.photometric_trust)
                 energy = replace(energy, joint_terms=[term])
-                x = self._stage(x, EVERYTHING, self.settings.steps, energy, 1e-2, 3e-3)
+                x = self._stage(
+                    x, EVERYTHING, energy, replace(_SKIN, max_steps=self.settings.steps)
+                )
             watch.update((number + 1) / len(schedule), "skin")
         return x
 
@@ -118,7 +125,9 @@ class PhotoFit:
         """What the photos show of the same places of the skin; None if they cannot be compared."""
         if not self._compares_skin:
             return None
-        settings = PhotometricSettings(weight=weight * self.settings.photometric)
+        pairs = len(self.photos) * (len(self.photos) - 1) / 2
+        share = self.settings.photometric * min(1.0, pairs / self.settings.full_pairs)
+        settings = PhotometricSettings(weight=weight * share)
         texels = skin_texels(self.template, size)
         return photometric_term(self.views, x, texels, self._pyramids, settings)
 
@@ -156,12 +165,9 @@ class PhotoFit:
         self,
         x: Tensor,
         names: tuple[str, ...],
-        steps: int,
         energy: ViewsEnergy,
-        damping: float = 1e-3,
-        tolerance: float = 1e-5,
+        solver: LevenbergMarquardt,
     ) -> Tensor:
-        solver = LevenbergMarquardt(max_steps=steps, damping=damping, tolerance=tolerance)
         return levenberg_marquardt(energy, x, self.box(names), solver).value
 
     def box(self, names: tuple[str, ...]) -> Box:

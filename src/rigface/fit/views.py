@@ -4,11 +4,13 @@ The head is an `AsmIdentity` or a linear 3DMM (identity coefficients, ARKit weig
 its own camera in front of it: rotation, place and focal length, and its own expression unless one
 is shared.
 
-    local = exp(r) R0 (p - centre) + d (a, b, 1),   d = d0 exp(c)
+    local = exp(r) R0 (p - centre) + d (a, b, 1),   d = d0 exp(c + g)
     pixel = focal exp(g) local_xy / local_z + principal point
 
 with p a point of the head in model space. Turning about the middle of the head and writing the
-place as direction and log distance keeps the parameters nearly independent of each other.
+place as direction and log distance keeps the parameters nearly independent of each other. So does
+g in the distance: the head keeps its size in the picture, and g alone is perspective. With
+d = d0 exp(c) a solver that damps every parameter by its own curvature hardly moves focal lengths.
 
 A detector's error moves all its landmarks together, p = place + mean + modes c (`Beside`). It is
 partly the same in all photos of a person: c = sqrt(s) person + sqrt(1 - s) view, with s the share.
@@ -153,7 +155,7 @@ class Views:
         return [
             Parameter("rotation", (views, 3), "rad", 0.3, max_step=0.5, meaning=meaning),
             Parameter("place", (views, 2), "1", 0.05, max_step=0.2, meaning=meaning),
-            Parameter("log_distance", (views,), "1", 0.3, -3.0, 3.0, 0.3, meaning),
+            Parameter("log_distance", (views,), "1", 0.3, -3.0, 3.0, 0.3, "less log_focal"),
             Parameter("log_focal", (views,), "1", 0.3, -3.0, 3.0, 0.3, meaning),
         ]
 
@@ -284,7 +286,8 @@ class Views:
         turned = torch.einsum("krc,pc->prk", pose.turning, centred)
         parts = [(slope @ pose.rotation) @ motion, slope @ turned, slope @ pose.shifting]
         if pose.zooming:
-            parts.append((pixels - camera.centre)[..., None])
+            zoomed = pixels - camera.centre + slope @ pose.offset
+            parts.append(zoomed[..., None])
         return pixels, torch.cat(parts, dim=-1)
 
     def _posed(self, x: Tensor, view: int) -> Pose:
@@ -300,7 +303,8 @@ class Views:
         vector = values["rotation"][view]
         first = start.rotation @ self._centre + start.translation
         sideways = first[:2] / first[2] + values["place"][view]
-        distance = first[2] * values["log_distance"][view].exp()
+        zoom = values["log_focal"][view]
+        distance = first[2] * (values["log_distance"][view] + zoom).exp()
         offset = distance * torch.cat([sideways, torch.ones_like(sideways[:1])])
         across = torch.zeros(3, 2, dtype=x.dtype)
         across[0, 0] = across[1, 1] = offset[2]
@@ -308,7 +312,7 @@ class Views:
             start,
             rotation_from_vector(vector) @ start.rotation,
             offset,
-            start.focal * values["log_focal"][view].exp(),
+            start.focal * zoom.exp(),
             rotation_derivatives(vector) @ start.rotation,
             torch.cat([across, offset[:, None]], dim=1),
         )
