@@ -8,7 +8,7 @@ import torch
 
 from rigface.cameras.camera import orbiting
 from rigface.fit.photo import identity_model
-from rigface.fit.views import DetectorModes, View, Views
+from rigface.fit.views import CENTRE, DetectorModes, View, Views
 from rigface.fit.views_energy import ViewsEnergy
 from rigface.terms.image_points import Beside, ImagePoints
 from rigface.terms.prior import ParameterPrior
@@ -70,6 +70,21 @@ def test_the_derivative_agrees_with_finite_differences(
         torch.testing.assert_close(
             jacobian @ step, numeric, rtol=1e-5, atol=1e-4, msg=lambda m, n=name: f"{n}: {m}"
         )
+
+
+def test_zooming_changes_perspective_and_not_the_size() -> None:
+    """What lies as far as the middle of the head stays put; what is nearer comes to the rim."""
+    model, x = views(True), somewhere(True)
+    zoomed = x.clone()
+    zoomed[model.table.slices["log_focal"].start] += 0.5
+    before, after = model.camera(x, 0), model.camera(zoomed, 0)
+    assert float((after.focal / before.focal).log()[0]) == pytest.approx(0.5)
+    across, nearer = before.rotation[0], before.rotation[2]
+    middle = torch.tensor(CENTRE, dtype=torch.float64)
+    places = torch.stack([middle, middle + 0.05 * across, middle + 0.05 * (across - nearer)])
+    was, now = before.project(places)[0], after.project(places)[0]
+    torch.testing.assert_close(was[:2], now[:2], atol=1e-9, rtol=0)
+    assert (was[2] - was[0]).norm() > (now[2] - now[0]).norm() + 1
 
 
 def test_a_detector_sees_points_beside_their_places() -> None:

@@ -4,13 +4,14 @@ The head is an `AsmIdentity` or a linear 3DMM (identity coefficients, ARKit weig
 its own camera in front of it: rotation, place and focal length, and its own expression unless one
 is shared.
 
-    local = exp(r) R0 (p - centre) + d (a, b, 1),   d = d0 exp(c + g)
+    local = exp(r) R0 (p - centre) + d (exp(-g) a, exp(-g) b, 1),   d = d0 exp(c + g)
     pixel = focal exp(g) local_xy / local_z + principal point
 
 with p a point of the head in model space. Turning about the middle of the head and writing the
 place as direction and log distance keeps the parameters nearly independent of each other. So does
-g in the distance: the head keeps its size in the picture, and g alone is perspective. With
-d = d0 exp(c) a solver that damps every parameter by its own curvature hardly moves focal lengths.
+g in place and distance: the head keeps its size and its place in the picture, and g alone is
+perspective. With d = d0 exp(c) and (a, b) a solver that damps every parameter by its own curvature
+hardly moves focal lengths.
 
 A detector's error moves all its landmarks together, p = place + mean + modes c (`Beside`). It is
 partly the same in all photos of a person: c = sqrt(s) person + sqrt(1 - s) view, with s the share.
@@ -286,7 +287,7 @@ class Views:
         turned = torch.einsum("krc,pc->prk", pose.turning, centred)
         parts = [(slope @ pose.rotation) @ motion, slope @ turned, slope @ pose.shifting]
         if pose.zooming:
-            zoomed = pixels - camera.centre + slope @ pose.offset
+            zoomed = pixels - camera.centre + slope[..., 2] * pose.offset[2]
             parts.append(zoomed[..., None])
         return pixels, torch.cat(parts, dim=-1)
 
@@ -302,12 +303,12 @@ class Views:
         start = self.starts[view].camera
         vector = values["rotation"][view]
         first = start.rotation @ self._centre + start.translation
-        sideways = first[:2] / first[2] + values["place"][view]
         zoom = values["log_focal"][view]
+        sideways = (first[:2] / first[2] + values["place"][view]) * (-zoom).exp()
         distance = first[2] * (values["log_distance"][view] + zoom).exp()
         offset = distance * torch.cat([sideways, torch.ones_like(sideways[:1])])
         across = torch.zeros(3, 2, dtype=x.dtype)
-        across[0, 0] = across[1, 1] = offset[2]
+        across[0, 0] = across[1, 1] = offset[2] * (-zoom).exp()
         return Pose(
             start,
             rotation_from_vector(vector) @ start.rotation,
