@@ -43,7 +43,7 @@ class OneFit:
     mean: float
     """Millimetres, scan to mesh over the face region."""
     seconds: float
-    """CPU time of the whole fit but the search for the face, its measurement included."""
+    """Of the clock, for the whole fit but the search for the face, its measurement included."""
     refused: bool
     """By its own quality gate."""
 
@@ -90,13 +90,13 @@ def fit_jnr_on(case: BenchScan, fits: Fits, kind: JnrKind) -> OneFit:
     """As `rigface scan --model` does it."""
     fits.start(case)
     assert case.region is not None  # drawn before the clock starts
-    began = time.process_time()
+    began = time.perf_counter()
     fitted = fits.of(case, ScanConfig(model=kind))
     if fitted is None:
         return OneFit(_NAN, _NAN, True)
     if not fitted.result.ok:
         fits.notes.append(f"{kind} on {case.name} was refused: {fitted.result.reason}")
-    return OneFit(fitted.errors.mean, time.process_time() - began, not fitted.result.ok)
+    return OneFit(fitted.errors.mean, time.perf_counter() - began, not fitted.result.ok)
 
 
 def fit_ict_on(
@@ -139,7 +139,7 @@ def error_rows(done: Sequence[OneScan]) -> list[Row]:
 def time_row(done: Sequence[OneScan]) -> Row:
     """The slowest scan counts."""
     seconds = max((one.jnr[_NEURAL].seconds for one in done), default=_NAN)
-    return Row("fit of one scan with jnr-neural, CPU time", f"slowest of {_on(done)}",
+    return Row("fit of one scan with jnr-neural", f"slowest of {_on(done)}",
         seconds, "s", LIMIT_SECONDS)  # fmt: skip
 
 
