@@ -79,6 +79,14 @@ def test_the_head_is_recovered():
     assert result.frames[0].used and result.reference == 0
 
 
+def test_the_joint_rig_is_fitted_to_a_frame():
+    result, view = fit_depth([shot().frame], replace(QUICK, model="jnr-neural")), shot()
+    face = load_template().regions["face"]
+    error = on_truth(result.scan.vertices_in_scan[face], view.cam_from_model)
+    assert np.median(error) < 0.8
+    assert result.scan.settings["model"] == "jnr-neural"
+
+
 def test_identical_frames_equal_one():
     persons = [find_person(shot().frame)] * 3
     template = load_template()

@@ -1,5 +1,8 @@
 """Levers, the field that weights are made from, and the decoder that goes by patches."""
 
+import os
+import subprocess
+import sys
 from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
@@ -230,41 +233,89 @@ def test_fields_are_found_again():
     assert float(vertex_errors(neural_model, heads[:2], fitted).mean()) < 0.05
 
 
-def test_training_by_patches_lowers_the_error_and_resumes(tmp_path: Path):
+@lru_cache(maxsize=1)
+def problem() -> tuple[JnrModel, torch.Tensor, torch.Tensor, WeightSets, PatchStart]:
+    """Twelve heads of a linear code, and a decoder that says two thirds of it."""
     model, field = half()
     heads, x, code = (part.float() for part in some_heads(12))
-    single = field.to(torch.float32)
     rows = field.residuals(smooth_fields(0.3)).float()
     basis = torch.linalg.svd(rows, full_matrices=False)[2]
     sets = WeightSets(basis, code @ (rows @ basis.T), torch.arange(12), 1.0)
     rough = made(smooth_fields(0.2), 40_000)
-    start = PatchStart(rough, single, code)
-    config = NeuralConfig(
-        codes=CODES, autoencoder_steps=2, gan_steps=2, vertex_steps=60, batch=6, vertex_batch=12,
-        vertex_rate=3e-3, gan_rate=1e-5,
-    )  # fmt: skip
+    return model.to(torch.float32), heads, x, sets, PatchStart(rough, field.to(torch.float32), code)
+
+
+SHORT = NeuralConfig(
+    codes=CODES, autoencoder_steps=2, gan_steps=2, vertex_steps=60, batch=6, vertex_batch=12,
+    vertex_rate=3e-3, gan_rate=1e-5,
+)  # fmt: skip
+
+
+def test_training_by_patches_lowers_the_error_and_resumes(tmp_path: Path):
+    small, heads, x, sets, start = problem()
     folders = [tmp_path / name for name in ("whole", "killed")]
     for folder in folders:
         folder.mkdir()
-    small = model.to(torch.float32)
-    whole = train_neural(small, heads, x, sets, folders[0], config, start=start)
+    whole = train_neural(small, heads, x, sets, folders[0], SHORT, start=start)
     assert whole is not None and isinstance(whole[0], PatchDecoder)
     killed = None
     for _ in range(5):
-        killed = train_neural(small, heads, x, sets, folders[1], config, start=start, stop_after=17)
+        killed = train_neural(small, heads, x, sets, folders[1], SHORT, start=start, stop_after=17)
     assert killed is not None and isinstance(killed[0], PatchDecoder)
     torch.testing.assert_close(whole[0].hidden, killed[0].hidden, atol=0, rtol=0)
 
     def error(decoder: PatchDecoder) -> float:
         shown = replace(
             small,
-            decoder=decoder.bound(single),
+            decoder=decoder.bound(start.field),
             table=jnr_table(symmetric_motions(), CODES),
         )
-        return float(vertex_errors(shown, heads, torch.cat([x, code], dim=1)).mean())
+        return float(vertex_errors(shown, heads, torch.cat([x, start.code], dim=1)).mean())
 
-    assert whole[0].floats == rough.floats
-    assert error(whole[0]) < 0.8 * error(rough)
+    assert whole[0].floats == start.decoder.floats
+    assert error(whole[0]) < 0.8 * error(start.decoder)
+
+
+FEW = replace(SHORT, autoencoder_steps=0, gan_steps=0, vertex_steps=5)
+"""Steps whose batches several processes can share without drawing anything of their own."""
+TOGETHER = """
+import sys
+from pathlib import Path
+from rigface.learn.stepper import Ranks
+from test_patch_decoder import FEW, problem, train_neural
+ranks, (model, heads, x, sets, start) = Ranks.join(), problem()
+assert ranks.world == 2 and ranks.device == "cpu"
+trained = train_neural(model, heads, x, sets, Path(sys.argv[1]), FEW, ranks, start=start)
+import torch
+torch.save(trained[0].hidden, Path(sys.argv[1]) / f"rank{ranks.rank}.pt")
+torch.distributed.destroy_process_group()
+"""
+
+
+def test_two_processes_train_as_one(tmp_path: Path):
+    """Each takes half of every batch; gradients are averaged over gloo."""
+    script = tmp_path / "together.py"
+    script.write_text(TOGETHER)
+    here = str(Path(__file__).parent)
+    path = os.pathsep.join([here, *filter(None, [os.environ.get("PYTHONPATH")])])
+    launch = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    done = subprocess.run(
+        [sys.executable, *launch, str(script), str(tmp_path)],
+        env={**os.environ, "PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    first, second = (torch.load(tmp_path / f"rank{rank}.pt") for rank in (0, 1))
+    assert torch.equal(first, second)
+    small, heads, x, sets, start = problem()
+    alone = tmp_path / "alone"
+    alone.mkdir()
+    one = train_neural(small, heads, x, sets, alone, FEW, start=start)
+    assert one is not None and isinstance(one[0], PatchDecoder)
+    moved = float((one[0].hidden - start.decoder.hidden).norm())
+    assert float((one[0].hidden - first).norm()) < 1e-2 * moved
 
 
 def test_people_are_drawn_as_far_as_left_out_heads_go():

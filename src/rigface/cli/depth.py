@@ -32,8 +32,9 @@ class DepthCommand:
     else intrinsics.json beside it."""
     expression: Literal["neutral", "fit"] = "neutral"
     """Take the face as neutral, or fit its expression too."""
-    model: Literal["asm", "linear"] = "asm"
-    """Adaptive skinning model, or a linear 3DMM."""
+    model: Literal["asm", "linear", "jnr", "jnr-linear", "jnr-neural"] = "asm"
+    """Adaptive skinning model, a linear 3DMM, or the joint rig JNR with its initial weights,
+    learned ones, or learned ones and a decoder."""
     k: Literal[1, 2, 3, 4, 5] = 2
     """Gaussians per bone of the skinning weights (ASM)."""
     lod: Literal[0, 1, 2] = 0

@@ -29,7 +29,7 @@ from rigface.fit.depth_fusion import (
 )
 from rigface.fit.depth_size import settle_size
 from rigface.fit.matching import Matcher, SkinTopology
-from rigface.fit.models import FitModels, build_models
+from rigface.fit.models import FitModels, ModelName, build_models
 from rigface.fit.registration import fit_shape, local_stiffness, refine_free_form
 from rigface.fit.registration_settings import RegistrationSettings
 from rigface.fit.result import ScanResult
@@ -65,7 +65,7 @@ class DepthConfig:
     """What to fit and how. The defaults answer phones, structured light and stereo alike."""
 
     expression: Literal["neutral", "fit"] = "neutral"
-    model: Literal["asm", "linear"] = "asm"
+    model: ModelName = "asm"
     gaussians: Literal[1, 2, 3, 4, 5] = 2
     """K of the skinning weights."""
     lod: Literal[0, 1, 2] = 0
