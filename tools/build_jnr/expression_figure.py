@@ -20,7 +20,7 @@ from rigface.rig.jnr_skeleton import JNR_NAMES
 from rigface.rig.template import Template
 from rigface.rig.template_io import load_template
 
-SEEDS, SPREAD = (4, 11), 1.3
+SEEDS, SPREAD = (4, 11), 0.8
 """Heads drawn from the shape space of the template: nobody's faces."""
 SIDE = 300
 JAW = JNR_NAMES.index("Jaw_Root")
@@ -52,7 +52,7 @@ def draw_expressions(path: Path) -> None:
         for column, x in enumerate(retarget(worn, model, identity)):
             vertices = _whole_head(template, model, identity, x)
             size = (SIDE, SIDE)
-            camera = orbiting((0.0, -0.03, 0.0), np.radians(18), 0.0, 0.8, 2.8 * SIDE, size)
+            camera = orbiting((0.0, -0.015, 0.0), np.radians(18), 0.0, 0.8, 2.5 * SIDE, size)
             picture = render_head(template, vertices, camera, background=(0.85, 0.87, 0.9))
             sheet.paste(Image.fromarray(picture), (column * SIDE, row * SIDE))
     sheet.quantize(256).save(path, optimize=True)
