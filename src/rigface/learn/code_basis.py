@@ -112,13 +112,12 @@ def solve_fields(
     """
     codes = code.shape[1]
     out = code.new_zeros(codes, len(model.rest), 3)
-    padded = torch.cat([field.arms, field.arms.new_zeros(1, 3)])
     for verts in torch.arange(len(model.rest)).split(_CHUNK):
         part = model.at(verts)
         moved = 1e3 * part.moved(x)
         vertices = (part.gathered(part.free)[..., None] * moved).sum(-2)
-        arm = padded[part.slots]
-        pull = torch.einsum("hvia,vic->hvac", moved - vertices[..., None, :], arm)
+        lever = moved - vertices[..., None, :]
+        pull = torch.einsum("hvia,vic->hvac", lever, field.at_slots(part.slots))
         rows = torch.einsum("hvac,hk->vhack", pull, code).flatten(1, 2).flatten(2)
         lack = (1e3 * heads[:, verts] - vertices).permute(1, 0, 2).flatten(1)
         gram = rows.transpose(1, 2) @ rows

@@ -95,9 +95,8 @@ class TrainablePatches(nn.Module):
 
     def added(self, code: Tensor, part: JnrModel, verts: Tensor) -> Tensor:
         """Residuals of every influence of some half vertices; `part` is the model of these."""
-        arms = torch.cat([self.bound.field.arms, torch.zeros_like(self.bound.field.arms[:1])])
         shift = self._now().shift(code)[..., verts, :]
-        return (shift[..., None, :] * arms[part.slots]).sum(-1)
+        return (shift[..., None, :] * self.bound.field.at_slots(part.slots)).sum(-1)
 
     def _now(self) -> FieldDecoder:
         hidden, outputs = self.gain * self.hidden, self.outputs / self.gain

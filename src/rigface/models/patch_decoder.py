@@ -12,6 +12,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from rigface.models.skinning_decoder import swish_slope
 from rigface.models.weight_field import WeightField
 
 
@@ -98,8 +99,7 @@ class FieldDecoder:
         r_i = P_i f, so the sum is (sum_i pull_i P_i) df / dZ: three by three per vertex.
         """
         field = self.field
-        arms = torch.cat([field.arms, torch.zeros_like(field.arms[:1])])[slots]
-        matrix = pull.transpose(-1, -2) @ arms
+        matrix = pull.transpose(-1, -2) @ field.at_slots(slots)
         # the lowest slot of a vertex is none only if it has no influence at all
         home = torch.cat([field.vertex, field.vertex[:1]])[slots.amin(dim=1)]
         slope = self.slope(code)[..., home, :].transpose(-3, -2)
@@ -108,9 +108,7 @@ class FieldDecoder:
     def slope(self, code: Float[Tensor, "*batch codes"]) -> Float[Tensor, "*batch codes half 3"]:
         """d field / d Z by the chain rule."""
         y = code.reshape(-1, self.codes) @ self.hidden
-        share = torch.sigmoid(y)
-        bend = share * (1 + y * (1 - share))
-        slope = self.hidden[:, None] * bend[:, :, None]
+        slope = self.hidden[:, None] * swish_slope(y)[:, :, None]
         made = self._placed((slope @ self.outputs[:, None]).flatten(1, 2))
         return made.reshape(*code.shape, *made.shape[1:])
 

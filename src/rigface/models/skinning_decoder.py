@@ -83,6 +83,12 @@ def at_slots(
     return torch.cat([free, torch.zeros_like(free[..., :1])], dim=-1)[..., slots]
 
 
+def swish_slope(y: Float[Tensor, "*any"]) -> Float[Tensor, "*any"]:
+    """Derivative of y sigmoid(y)."""
+    share = torch.sigmoid(y)
+    return share * (1 + y * (1 - share))
+
+
 def group_linear(
     x: Float[Tensor, "*batch inputs"], matrix: Float[Tensor, "inputs_n outputs_n"]
 ) -> Float[Tensor, "*batch outputs"]:
@@ -145,10 +151,8 @@ class SkinningDecoder:
         x, slope = code, eye.expand(*code.shape[:-1], -1, -1)
         for matrix in self.matrices[:-1]:
             y = group_linear(x, matrix)
-            share = torch.sigmoid(y)
-            bend = share * (1 + y * (1 - share))
-            slope = group_linear(slope, matrix) * bend[..., None, :]
-            x = y * share
+            slope = group_linear(slope, matrix) * swish_slope(y)[..., None, :]
+            x = torch.nn.functional.silu(y)
         return self._dealt(group_linear(slope, self.matrices[-1]))
 
     def pulled(

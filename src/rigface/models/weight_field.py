@@ -32,6 +32,12 @@ class WeightField:
         """Weight residuals that move the vertices by the field, at zero variables."""
         return (field[..., self.vertex, :] * self.arms).sum(-1)
 
+    def at_slots(
+        self, slots: Int[Tensor, "verts influences"]
+    ) -> Float[Tensor, "verts influences 3"]:
+        """The arms of every influence; slot `free` is none, and zero."""
+        return torch.cat([self.arms, torch.zeros_like(self.arms[:1])])[slots]
+
     def to(self, *args, **kwargs) -> "WeightField":
         """On another device or in another floating dtype."""
         return WeightField(
