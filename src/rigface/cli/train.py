@@ -11,6 +11,7 @@ import tyro
 from rigface.cli.checks import check_learned_file
 from rigface.cli.messages import EXIT_GOOD
 from rigface.cli.train_detector import DetectorCommand
+from rigface.cli.train_rests import RestsCommand
 from rigface.cli.train_skinning import SkinningCommand
 from rigface.errors import InputError
 from rigface.progress import open_progress
@@ -74,6 +75,7 @@ class TrainCommand:
 
     what: (
         Annotated[PriorCommand, tyro.conf.subcommand("prior")]
+        | Annotated[RestsCommand, tyro.conf.subcommand("rests")]
         | Annotated[DetectorCommand, tyro.conf.subcommand("detector")]
         | Annotated[SkinningCommand, tyro.conf.subcommand("skinning")]
     )

@@ -1,10 +1,11 @@
-"""The shipped identity space of photo fits, and the same with finer directions."""
+"""The shipped identity space of photo fits, and the same with rest shapes behind its modes."""
 
 from functools import lru_cache
 
-from rigface.models.finer_identity import finer_identity
+import torch
+
 from rigface.models.identity import AsmIdentity
-from rigface.rig.template_io import load_template
+from rigface.models.rest_shapes import load_rest_shapes
 
 
 @lru_cache(maxsize=1)
@@ -14,6 +15,6 @@ def identity_model() -> AsmIdentity:
 
 
 @lru_cache(maxsize=1)
-def finer_model(count: int) -> AsmIdentity:
-    """The same with `count` directions beyond its modes."""
-    return finer_identity(identity_model(), load_template(), count)
+def carved_model(count: int) -> AsmIdentity:
+    """The same with the first `count` rest shapes."""
+    return identity_model().with_rests(torch.from_numpy(load_rest_shapes().shapes[:count]))

@@ -6,7 +6,7 @@
 4 pose, expression, identity, focal length; contours against the background
 5 skin                looks the same in all photos: photometric consistency, coarse to fine
 6 who                 of three photos or more, one that shows somebody else is left out
-7 finer identity      beyond the modes of the prior, in the last stage of skin
+7 rest shapes         what bones cannot carve, in the last stage of skin
 8 size                from the irises and the population, or from known cameras
 """
 

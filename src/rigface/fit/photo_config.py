@@ -33,8 +33,8 @@ class PhotoSettings:
     """Texels on a side, weight and renewals of the photometric stages."""
     full_pairs: int = 10
     """Pairs of photos from which on skin has its whole weight; fewer have their share of it."""
-    finer: int = 160
-    """Directions of identity beyond the prior's modes, free in the last photometric stage."""
+    rests: int = 100
+    """Rest shapes, free in the last photometric stage."""
     rounds: int = 3
     steps: int = 4
     """Levenberg-Marquardt steps of each round; a round renews the outline."""

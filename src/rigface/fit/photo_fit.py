@@ -12,7 +12,7 @@ from torch import Tensor
 
 from rigface.cameras import Camera
 from rigface.fit.first_camera import first_camera
-from rigface.fit.identity_space import finer_model, identity_model
+from rigface.fit.identity_space import carved_model, identity_model
 from rigface.fit.image_contours import image_contour
 from rigface.fit.known_views import KnownViews
 from rigface.fit.outline import outline_pairs
@@ -142,13 +142,13 @@ class PhotoFit:
             for photo, face in zip(self.photos, self.faces, strict=True)
         ]
 
-    def freed(self, x: Float[Tensor, " params"]) -> Float[Tensor, " params"]:
-        """The same head in a space with directions beyond the modes, if it is the shipped one."""
+    def freed(self, x: Float[Tensor, " params"]) -> Float[Tensor, " carved"]:
+        """The same head in a space with rest shapes beside the modes, if it is the shipped one."""
         shipped = self.model is identity_model()
-        if not shipped or not self._compares_skin or not self.settings.finer:
+        if not shipped or not self._compares_skin or not self.settings.rests:
             return x
         before, values = self.views.table, self.views.table.unpack(x)
-        self.model = finer_model(self.settings.finer)
+        self.model = carved_model(self.settings.rests)
         self.views = self._views()
         out = self.views.table.zeros()
         for name, run in self.views.table.slices.items():

@@ -20,6 +20,7 @@ from rigface.fit.registration_result import Registration
 from rigface.fit.result import FittedRig
 from rigface.fit.rig_pose import fitted_rig
 from rigface.geometry.similarity import Similarity
+from rigface.models.asm import AsmModel
 from rigface.models.identity import AsmIdentity
 from rigface.models.linear import LinearModel
 from rigface.models.posed import POSE, PosedModel
@@ -48,6 +49,7 @@ def photo_outcome(
         model=registration.model,
         x=registration.x,
         identity=values["identity"][: fit.modes].numpy(),
+        rests=values["identity"][fit.modes :].numpy(),
         variables=int(fit.box(("identity", "expression")).free.sum()),
         head=head,
         rig=rig,
@@ -72,7 +74,9 @@ def _registration(
         x[fit.model.table.slices["identity"]] = identity
         whole = fit.model.asm_parameters(x) if asm is None else asm
         own = fit.model.asm.table.unpack(whole)
-        face, inner = models.face, {name: own[name] for name in models.face.table.slices}
+        assert isinstance(models.face, AsmModel)
+        face = models.face.on(models.face.template + fit.model.rest_offset(x))
+        inner = {name: own[name] for name in face.table.slices}
     else:
         assert isinstance(fit.model, LinearModel)
         face, inner = fit.model.neutral(), {"identity": identity}

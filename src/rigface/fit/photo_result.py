@@ -50,6 +50,9 @@ class PhotoResult:
     """Parameters of `model` behind a similarity, without expression (as in a scan's result)."""
     identity: Float[np.ndarray, " modes"]
     """Coefficients of the prior, standard deviations."""
+    rests: Float[np.ndarray, " rests"]
+    """Coefficients of the rest shapes, standard deviations; none after a single photo. `model` has
+    them in its template."""
     variables: int
     head: Head
     """Without expression."""

@@ -14,7 +14,7 @@ from rigface.fit.unit import ScanUnit
 from rigface.geometry.similarity import Similarity
 from rigface.metrics.distance import ErrorSamples
 from rigface.models.posed import PosedModel
-from rigface.rig.rig import Rig
+from rigface.rig.layout import RigLayout
 from rigface.rig.template import Template
 
 
@@ -22,14 +22,14 @@ from rigface.rig.template import Template
 class FittedRig:
     """Bones of a fitted skin in model space, metres."""
 
-    rig: Rig
+    layout: RigLayout
     weights: Float[np.ndarray, "skin bones"]
     joints: Float[np.ndarray, "bones 3"]
     """Fitted bone positions, the origins of M_j."""
     bind: Float[np.ndarray, "bones 3"]
     """psi_j on the template."""
     node_translation: Float[np.ndarray, "bones 3"]
-    """Local TRS of the exact ASM hierarchy: parent_from_bone = T R S."""
+    """Local TRS of the model's exact hierarchy: parent_from_bone = T R S."""
     node_rotation: Float[np.ndarray, "bones 4"]
     node_scale: Float[np.ndarray, "bones 3"]
     metric_scale: float

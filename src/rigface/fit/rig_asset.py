@@ -18,11 +18,6 @@ from rigface.models.face_model import FaceModel
 from rigface.rig.subdivision import subdivide, subdivide_uv
 from rigface.rig.template import Template
 
-_UNDER_JAW = (
-    "lip_lower_mid", "lip_lower_side.L", "lip_lower_side.R", "chin", "chin_side.L", "chin_side.R",
-    "chin_low", "chin_side_low.L", "chin_side_low.R", "jaw.L", "jaw.R",
-)  # fmt: skip
-"""Bones of the mandible: in the baked layout they turn with the attachment joint `jaw`."""
 _TOP = "face"
 
 
@@ -74,15 +69,15 @@ def baked_asset(result: FittedHead, lod: int = 0) -> RigAsset:
 
 
 def asm_asset(result: FittedHead) -> RigAsset:
-    """The template as rest mesh and the exact ASM hierarchy of translations, rotations, scales.
+    """The template as rest mesh and the model's exact hierarchy of translations, rotations, scales.
 
     Parts follow under the top node, because below a stretched bone they would be sheared.
     """
-    rig, attach = result.rig, result.rig.rig.attachments
-    bones = list(rig.rig.names)
+    rig, attach = result.rig, result.rig.layout.attachments
+    bones = list(rig.layout.names)
     names = [_TOP, *bones, *attach.names]
     index = {name: i for i, name in enumerate(names)}
-    parents = [-1, *(p + 1 if p >= 0 else 0 for p in rig.rig.parents)]
+    parents = [-1, *(p + 1 if p >= 0 else 0 for p in rig.layout.parents)]
     count = len(names)
     translation, scale = np.zeros((count, 3)), np.ones((count, 3))
     rotation = np.tile([1.0, 0.0, 0.0, 0.0], (count, 1))
@@ -179,17 +174,17 @@ def _refine_morph(morph: Morph, operator: sp.csr_matrix, verts: int, shift: int)
 
 def _baked_joints(result: FittedHead) -> tuple[list[str], list[int], np.ndarray]:
     """Bones and attachments, parents first, with the mandible's bones under `jaw`."""
-    rig, attach = result.rig, result.rig.rig.attachments
-    place = {name: rig.joints[i] for i, name in enumerate(rig.rig.names)}
+    rig, attach = result.rig, result.rig.layout.attachments
+    place = {name: rig.joints[i] for i, name in enumerate(rig.layout.names)}
     parent_of = {
-        name: rig.rig.names[p] if p >= 0 else None
-        for name, p in zip(rig.rig.names, rig.rig.parents, strict=True)
+        name: rig.layout.names[p] if p >= 0 else None
+        for name, p in zip(rig.layout.names, rig.layout.parents, strict=True)
     }
     for name, parent in zip(attach.names, attach.parents, strict=True):
         moved = result.head.moved.get(_part_of(name), _face_similarity(result))
         place[name] = moved.apply(attach.position(name))
         parent_of[name] = parent
-    for name in _UNDER_JAW:
+    for name in rig.layout.hung_on_jaw:
         parent_of[name] = "jaw"
     ordered: list[str] = []
     while len(ordered) < len(parent_of):
@@ -203,11 +198,11 @@ def _baked_joints(result: FittedHead) -> tuple[list[str], list[int], np.ndarray]
 
 def _baked_weights(result: FittedHead, index: dict[str, int]) -> sp.csr_matrix:
     """The fitted weights, with the lower face turning with the jaw as a whole."""
-    weights = _weights(result, index)
-    below = [index[n] for n in index if n in (*_UNDER_JAW, "jaw")]
+    weights, layout = _weights(result, index), result.rig.layout
+    below = [index[n] for n in index if n in (*layout.jaw_joints, "jaw")]
     skin = result.template.parts["skin"].vertices
     share = jaw_share(result.template)[skin]
-    weights[skin] = follow_jaw(weights[skin], share, below, index["jaw"], index["head"])
+    weights[skin] = follow_jaw(weights[skin], share, below, index["jaw"], index[layout.head])
     weights[weights < 1e-7] = 0.0
     return sp.csr_matrix(weights / weights.sum(axis=1, keepdims=True))
 
@@ -215,7 +210,7 @@ def _baked_weights(result: FittedHead, index: dict[str, int]) -> sp.csr_matrix:
 def _weights(result: FittedHead, index: dict[str, int]) -> Float[np.ndarray, "verts joints"]:
     template = result.template
     out = np.zeros((len(template.mesh.vertices), len(index)))
-    out[: len(result.rig.weights), [index[n] for n in result.rig.rig.names]] = result.rig.weights
+    out[: len(result.rig.weights), [index[n] for n in result.rig.layout.names]] = result.rig.weights
     for part, run in template.parts.items():
         if part not in ("skin", "tongue"):
             out[run.vertices, index[part]] = 1.0
@@ -226,7 +221,7 @@ def _weights(result: FittedHead, index: dict[str, int]) -> Float[np.ndarray, "ve
 
 def _tongue_weights(result: FittedHead, index: dict[str, int], out: np.ndarray) -> None:
     """Linear blend along the tongue between neighbouring joints of its chain."""
-    attach = result.rig.rig.attachments
+    attach = result.rig.layout.attachments
     chain = [name for name in attach.names if name.startswith("tongue")]
     run = result.template.parts["tongue"].vertices
     depth = result.template.mesh.vertices[run, 2]

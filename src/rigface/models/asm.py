@@ -4,7 +4,7 @@ Every bone j carries a pose tau_j = (r, t, log s), a chart offset zeta_j and K G
 stored as offsets from the bind state, so zero parameters give the template exactly.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -224,6 +224,11 @@ class AsmModel:
         bone = density.sum(-3)
         shares = density / bone.clamp_min(torch.finfo(bone.dtype).tiny)[..., None, :, :]
         return bone / bone.sum(-1, keepdim=True), shares
+
+    def on(self, template: Float[Tensor, "verts 3"]) -> "AsmModel":
+        """The same rig and weights on another rest mesh; bones stay where they are."""
+        anchor, _ = _surface_at(self.locator, self.chart, self.faces, template, self.zeta0)
+        return replace(self, template=template, anchor0=anchor, memory={})
 
     def _bind(self, zeta: Tensor) -> tuple[Tensor, Tensor]:
         """psi_j = F(zeta_j) - F(zeta_j^0) + psi_j^0 (Eq. 4, without its jump at zeta^0)."""

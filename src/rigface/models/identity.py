@@ -8,10 +8,13 @@ skinning weights are constants, so a vertex is linear in the bone transforms,
 and its derivative is the same product with dT / dz, which costs 84 bones instead of all vertices.
 A point inside a triangle has the weighted mean of its corners' F, hence a photo fit pays for its
 landmarks and contour points, or for their corners if these are fewer (texels).
+
+Bones bend a face and do not carve it. `with_rests` adds directions of the rest mesh itself: further
+identity coefficients y that move it before skinning as ARKit weights do, v = v0 + y . rests.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import scipy.sparse as sp
@@ -54,7 +57,9 @@ class AsmIdentity:
     modes: Float[Tensor, "modes bones 9"]
     weights: Float[Tensor, "verts bones"]
     """w_j(v) at bind."""
-    shapes: Float[Tensor, "verts 3 expressions"]
+    shapes: Float[Tensor, "verts 3 shapes"]
+    """Offsets of the rest mesh: `rests` of the identity, then expressions."""
+    rests: int = 0
     memory: dict[str, tuple[Tensor, tuple[Tensor, Tensor]]] = field(
         default_factory=dict, repr=False, compare=False
     )
@@ -86,17 +91,31 @@ class AsmIdentity:
         table = identity_table(len(modes), len(asm.shapes))
         return AsmIdentity("asm_identity", table, asm, mean, modes, weights, shapes)
 
+    def with_rests(self, rests: Float[Tensor, "rests verts 3"]) -> "AsmIdentity":
+        """The same head with more identity coefficients, behind those of the modes."""
+        table = identity_table(len(self.modes) + len(rests), len(self.asm.shapes))
+        own = torch.cat([rests.to(self.mean), self.asm.shapes]).permute(1, 2, 0).contiguous()
+        return replace(self, table=table, shapes=own, rests=len(rests), memory={})
+
     @property
     def faces(self) -> Int[Tensor, "faces 3"]:
         """Skin triangles."""
         return self.asm.faces
 
+    def rest_offset(self, x: Float[Tensor, "*batch params"]) -> Float[Tensor, "*batch verts 3"]:
+        """What `rests` add to the template; `asm_parameters` do not hold it."""
+        y = self._offsets(x)[..., : self.rests]
+        return torch.einsum("...k,vck->...vc", y, self.shapes[..., : self.rests])
+
     def tau(self, x: Float[Tensor, "*batch params"]) -> Float[Tensor, "*batch bones 9"]:
         """Bone variables of the identity."""
-        return self.mean + torch.tensordot(self.table.unpack(x)["identity"], self.modes, dims=1)
+        return self.mean + torch.tensordot(x[..., : len(self.modes)], self.modes, dims=1)
 
     def asm_parameters(self, x: Float[Tensor, "*batch params"]) -> Float[Tensor, "*batch asm"]:
-        """The whole parameter vector of `asm`, for export and for fits that free more."""
+        """The whole parameter vector of `asm`, for export and for fits that free more.
+
+        On the template plus `rest_offset` it is the same head.
+        """
         values = self.asm.table.unpack(self.asm.table.zeros(*x.shape[:-1], dtype=x.dtype))
         rotation, translation, log_scale = self.tau(x).split(3, dim=-1)
         values |= {"rotation": rotation, "translation": translation, "log_scale": log_scale}
@@ -107,10 +126,15 @@ class AsmIdentity:
     def vertices(self, x: Float[Tensor, "*batch params"]) -> Float[Tensor, "*batch verts 3"]:
         """Skin in model space (metres), the full ASM of tau(z)."""
         transforms = self._transforms(x)
-        rest = self.asm.template + torch.einsum("...e,vce->...vc", self._expression(x), self.shapes)
+        rest = self.asm.template + torch.einsum("...k,vck->...vc", self._offsets(x), self.shapes)
         homogeneous = torch.cat([rest, torch.ones_like(rest[..., :1])], dim=-1)
         carried = torch.einsum("vj,...jrd->...vrd", self.weights, transforms)
         return (carried @ homogeneous[..., None])[..., 0]
+
+    def skinning(self, x: Float[Tensor, "*batch params"]) -> Float[Tensor, "*batch verts 3 3"]:
+        """Linear part of every vertex's blended transform: what it makes of rest offsets."""
+        linear = self._transforms(x)[..., :3]
+        return torch.einsum("vj,...jrc->...vrc", self.weights, linear)
 
     def linearize(self, x: Float[Tensor, " params"]) -> LinearJacobian:
         """Vertices and the dense derivative of all of them (tenths of a second; see `points`)."""
@@ -135,7 +159,7 @@ class AsmIdentity:
         with torch.no_grad():
             transforms, motion = self._moving_transforms(x)
             weights, shapes = self.weights[used], self.shapes[used]
-            rest = self.asm.template[used] + shapes @ self._expression(x)
+            rest = self.asm.template[used] + shapes @ self._offsets(x)
             homogeneous = torch.cat([rest, torch.ones_like(rest[:, :1])], dim=-1)
             factors = (weights[:, :, None] * homogeneous[:, None]).flatten(1)
             linear = (weights @ transforms[:, :, :3].flatten(1)).unflatten(-1, (3, 3))
@@ -159,8 +183,8 @@ class AsmIdentity:
         with torch.no_grad():
             return mix(self.vertices(x)[used])
 
-    def _expression(self, x: Tensor) -> Float[Tensor, "*batch expressions"]:
-        return x[..., self.modes.shape[0] :]
+    def _offsets(self, x: Tensor) -> Float[Tensor, "*batch shapes"]:
+        return x[..., len(self.modes) :]
 
     def _transforms(self, x: Tensor) -> Float[Tensor, "*batch bones 3 4"]:
         """T_j = M_j B_j^-1 (Eq. 6)."""

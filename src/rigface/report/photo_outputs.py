@@ -85,7 +85,7 @@ def write_photo_outputs(
             result.x,
             result.settings,
             result.template.name,
-            {"identity": result.identity},
+            {"identity": result.identity, "rest_shapes": result.rests},
         )
         report = ReportData.from_result(numbers, shown.data, None, title=names[0])
         report = replace(
@@ -170,6 +170,7 @@ def photo_numbers(
             for name, view in zip(image_names(result), result.views, strict=True)
         ],
         "identity": result.identity.tolist(),
+        "rest_shapes": result.rests.tolist(),
         "quality": {
             "flipped": int(flipped_faces(rest, result.neutral, skin).sum()),
             "self_intersections": len(self_intersections(result.neutral, skin)),
