@@ -9,12 +9,12 @@ from rigface.cameras import Camera
 from rigface.cameras.camera import orbiting
 from rigface.evidence.face import FaceObservation, FaceQuality
 from rigface.evidence.photo import Photo
+from rigface.export.evaluate import posed_vertices
 from rigface.fit.identity_space import carved_model
 from rigface.fit.parts import assemble_head
 from rigface.fit.photo import PhotoConfig, PhotoSettings, fit_photos
 from rigface.fit.photo_result import PhotoResult
 from rigface.fit.rig_asset import rig_asset
-from rigface.export.evaluate import posed_vertices
 from rigface.geometry.similarity import align_points
 from rigface.render.head_paint import HeadPaint
 from rigface.render.lighting import STUDIO

@@ -18,8 +18,8 @@ from rigface.learn.population import (
     group_weights,
     mirrored,
     symmetric,
-    vertex_weights,
 )
+from rigface.rig.skin_metric import vertex_weights
 from rigface.rig.template_io import load_template
 
 DATA = Path(os.environ.get("RIGFACE_DATA", Path(__file__).parents[3] / "shared" / "data"))

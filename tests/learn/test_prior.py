@@ -11,10 +11,11 @@ from rigface.cli.train import PriorCommand
 from rigface.errors import InputError
 from rigface.learn.evaluate import fit_modes
 from rigface.learn.model_card import model_card
-from rigface.learn.population import Population, symmetric, vertex_weights
+from rigface.learn.population import Population, symmetric
 from rigface.learn.prior import TrainConfig, TrainedPrior, train_prior, vertex_pca
 from rigface.models.identity import AsmIdentity
 from rigface.models.identity_prior import IdentityPrior
+from rigface.rig.skin_metric import vertex_weights
 from rigface.rig.template_io import load_template
 
 MM = 1e-3

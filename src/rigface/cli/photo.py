@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from rigface.evidence.label_map import LabelMap
     from rigface.evidence.photo import Photo
     from rigface.fit.iris import HeadSize
+    from rigface.fit.models import ModelName
     from rigface.io.cameras import CameraFile
 
 UNLIKELY_SIZE = 0.25
@@ -46,6 +47,12 @@ class PhotoCommand:
     """Which face of a photo with several: 0 is the largest."""
     all: bool = False
     """Every face of one photo, each in a folder of its own below DIR."""
+    model: Literal["asm", "linear", "jnr", "jnr-linear", "jnr-neural"] = "asm"
+    """Adaptive skinning model, a linear 3DMM, or the joint rig JNR with its initial weights,
+    learned ones, or learned ones and a decoder."""
+    recipe: Literal["default", "landmarks", "paper"] = "default"
+    """`landmarks`: nothing else of the photos counts; `paper`: the schedule of ASM's paper, for
+    comparison (slower and less accurate)."""
     shared_expression: bool = False
     """All photos show the same expression."""
     cameras: Annotated[Path | None, tyro.conf.arg(metavar="FILE_OR_DIR")] = None
@@ -59,7 +66,7 @@ class PhotoCommand:
     lod: Literal[0, 1, 2] = 0
     """Level of detail of the skin: 4k, 17k or 67k vertices."""
     rig: Literal["baked", "asm"] = "baked"
-    """Joints of face.glb: rigid ones on the fitted mesh, or the exact ASM hierarchy."""
+    """Joints of face.glb: rigid ones on the fitted mesh, or the model's exact hierarchy."""
     save: Formats = ("glb",)
     """Formats of the rigged head (face.*); the other files are always written."""
     seed: int = 0
@@ -80,10 +87,12 @@ class PhotoCommand:
             raise UsageError("--labels is for one face per photo; leave out --all and --face")
         if self.cameras is not None and (self.all or self.face is not None):
             raise UsageError("--cameras is for one person's photos; leave out --all and --face")
+        if self.recipe == "paper" and (self.model != "asm" or self.cameras is not None):
+            raise UsageError("--recipe paper is for --model asm and unknown cameras")
         check_writable(self.out)
         with closing(open_progress(sys.stderr, self.quiet)) as progress:
             # Decoding and networks are native code: the interpreter is free for imports meanwhile.
-            ready = beside(_get_ready)
+            ready = beside(partial(_get_ready, self.model))
             with progress.stage("load"):
                 photos = [read_photo(path) for path in self.images]
             known = self._known_cameras(photos)
@@ -155,17 +164,19 @@ class PhotoCommand:
         counts: list[int] | None = None,
         known: "KnownCameras | None" = None,
     ) -> int:
-        from rigface.fit.photo import PhotoConfig, fit_photos
+        from rigface.fit.photo import PhotoConfig, fit_photos, head_space
         from rigface.fit.texture import dress
         from rigface.render.texture import SkinSheet
         from rigface.report.photo_outputs import write_photo_outputs
         from rigface.rig.template_io import load_template
 
         sheet = beside(partial(SkinSheet.of, load_template(), self.texture))
-        config = PhotoConfig(shared_expression=self.shared_expression, seed=self.seed)
+        config = PhotoConfig(self.shared_expression, self.recipe, self.seed)
         cameras = known.of_photos if known else None
         metric = known is None or known.file.metric
-        result = fit_photos(photos, faces, config, progress, cameras=cameras, metric_cameras=metric)
+        result = fit_photos(
+            photos, faces, config, progress, head_space(self.model), cameras, metric
+        )
         if known:
             said = (*known.file.notes, *unit_doubts(known.file, result.size, len(photos)))
             result = replace(result, warnings=(*said, *result.warnings))
@@ -186,13 +197,13 @@ class PhotoCommand:
         return conclude(out, describe, as_json=self.json, quiet=self.quiet)
 
 
-def _get_ready() -> None:
+def _get_ready(model: "ModelName") -> None:
     """All that a fit needs before it sees a photo."""
     with importing():
         import rigface.fit.photo
         import rigface.fit.texture
         import rigface.report.photo_outputs  # noqa: F401
-    rigface.fit.photo.identity_model()
+    rigface.fit.photo.head_space(model)
 
 
 @dataclass(frozen=True)

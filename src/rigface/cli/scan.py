@@ -63,7 +63,7 @@ class ScanCommand:
     lod: Literal[0, 1, 2] = 0
     """Level of detail of the skin: 4k, 17k or 67k vertices."""
     rig: Literal["baked", "asm"] = "baked"
-    """Joints of face.glb: rigid ones on the fitted mesh, or the exact ASM hierarchy."""
+    """Joints of face.glb: rigid ones on the fitted mesh, or the model's exact hierarchy."""
     save: Formats = ("glb",)
     """Formats of the rigged head (face.*). The report, the numbers, fit.ply and the parameters
     are always written."""

@@ -17,7 +17,7 @@ from rigface.cameras import Camera
 from rigface.errors import UsageError
 from rigface.evidence.face import FaceObservation
 from rigface.evidence.photo import Photo
-from rigface.fit.identity_space import identity_model
+from rigface.fit.identity_space import head_space, identity_model
 from rigface.fit.photo_choice import Chosen, choose
 from rigface.fit.photo_config import DEFAULT, PhotoConfig, PhotoSettings
 from rigface.fit.photo_fit import PhotoFit
@@ -28,7 +28,14 @@ from rigface.fit.views import HeadSpace
 from rigface.progress import NullProgress, Progress
 from rigface.solve.threads import one_thread
 
-__all__ = ["PhotoConfig", "PhotoSettings", "fit_photos", "identity_model", "largest_face"]
+__all__ = [
+    "PhotoConfig",
+    "PhotoSettings",
+    "fit_photos",
+    "head_space",
+    "identity_model",
+    "largest_face",
+]
 
 
 def fit_photos(
@@ -44,11 +51,12 @@ def fit_photos(
 
     `observations` are the faces seen in them, one per photo and None where there is none; without
     them the default detector (extra `photo`) looks, and the largest face of each photo counts.
-    `model` replaces the shipped identity space: another `AsmIdentity`, or a `LinearModel` on the
-    template's skin. `cameras` are known ones, cam_from_world in metres, one per photo; the size of
-    the head is then theirs, unless `metric_cameras` says that their unit is not known. Photos
-    without a face, repeated ones and those of somebody else are left out with a warning. A fit that
-    misses its own quality gate is returned with `ok` False and the reason.
+    `model` replaces the shipped identity space: `head_space` of another model's name, another
+    `AsmIdentity` or `JnrIdentity`, or a `LinearModel` on the template's skin. `cameras` are known
+    ones, cam_from_world in metres, one per photo; the size of the head is then theirs, unless
+    `metric_cameras` says that their unit is not known. Photos without a face, repeated ones and
+    those of somebody else are left out with a warning. A fit that misses its own quality gate is
+    returned with `ok` False and the reason.
 
     Raises InputError if no photo shows a face, for landmarks that are no numbers and for cameras
     that contradict the photos, MissingExtraError without a detector, UsageError without photos.

@@ -1,7 +1,9 @@
 """What a photo fit can be told."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
+
+Recipe = Literal["default", "landmarks", "paper"]
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,18 @@ class PhotoConfig:
 
     shared_expression: bool = False
     """Several photos show one expression."""
-    recipe: Literal["default", "paper"] = "default"
-    """`paper`: sections 4.1 to 4.3 of ASM's supplement (`fit.paper_views`), for comparison."""
+    recipe: Recipe = "default"
+    """`landmarks`: these alone, as JNR's paper fits pictures (its section 5.2). `paper`: sections
+    4.1 to 4.3 of ASM's supplement (`fit.paper_views`), for comparison."""
     seed: int = 0
     settings: PhotoSettings = PhotoSettings()
+
+    @property
+    def weighed(self) -> PhotoSettings:
+        """The settings, without the terms that the recipe has not."""
+        if self.recipe == "landmarks":
+            return replace(self.settings, contour=0.0, photometric=0.0)
+        return self.settings
 
 
 DEFAULT = PhotoConfig()

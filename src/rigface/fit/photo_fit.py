@@ -64,7 +64,7 @@ class PhotoFit:
         self.template, self.embedding = load_template(), load_landmark_embedding()
         self.model, self.chosen, self.config = model, chosen, config
         self.modes = model.table["identity"].size
-        self.photos, self.faces, self.settings = chosen.photos, chosen.faces, config.settings
+        self.photos, self.faces, self.settings = chosen.photos, chosen.faces, config.weighed
         self.rows = [landmark_rows(self.embedding, face) for face in self.faces]
         self.detector = load_detector_error()
         self.contours = [image_contour(face) for face in self.faces]

@@ -22,6 +22,7 @@ from rigface.fit.rig_pose import fitted_rig
 from rigface.geometry.similarity import Similarity
 from rigface.models.asm import AsmModel
 from rigface.models.identity import AsmIdentity
+from rigface.models.jnr_identity import JnrIdentity
 from rigface.models.linear import LinearModel
 from rigface.models.posed import POSE, PosedModel
 from rigface.rig.template import Template
@@ -69,21 +70,25 @@ def _registration(
 ) -> tuple[Registration, FitModels]:
     """The neutral head as a scan's fit would hand it back."""
     models = build_models(fit.template, "asm", 2, False)
-    if isinstance(fit.model, AsmIdentity):
-        x = fit.model.table.zeros()
-        x[fit.model.table.slices["identity"]] = identity
+    x = fit.model.table.zeros()
+    x[fit.model.table.slices["identity"]] = identity
+    if isinstance(fit.model, JnrIdentity):
+        face = fit.model.jnr.without_shapes()
+        inner = face.table.unpack(fit.model.own(x))
+        models = replace(models, face=face)
+    elif isinstance(fit.model, AsmIdentity):
         whole = fit.model.asm_parameters(x) if asm is None else asm
-        own = fit.model.asm.table.unpack(whole)
+        bones = fit.model.asm.table.unpack(whole)
         assert isinstance(models.face, AsmModel)
         face = models.face.on(models.face.template + fit.model.rest_offset(x))
-        inner = {name: own[name] for name in face.table.slices}
+        inner = {name: bones[name] for name in face.table.slices}
     else:
         assert isinstance(fit.model, LinearModel)
         face, inner = fit.model.neutral(), {"identity": identity}
         models = replace(models, face=face, shape=face)
     posed = PosedModel.build(face)
-    x = torch.cat([torch.zeros(POSE.size, dtype=identity.dtype), face.table.pack(inner)])
-    return Registration(posed, x, ()), models
+    own = torch.cat([torch.zeros(POSE.size, dtype=identity.dtype), face.table.pack(inner)])
+    return Registration(posed, own, ()), models
 
 
 def _head(

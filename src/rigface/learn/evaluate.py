@@ -8,10 +8,11 @@ import torch
 from jaxtyping import Float, Int
 
 from rigface.geometry.similarity import align_points
-from rigface.learn.population import Population, vertex_weights
+from rigface.learn.population import Population
 from rigface.models.face_model import FaceModel
 from rigface.models.linear import LinearModel
 from rigface.models.posed import POSE, PosedModel
+from rigface.rig.skin_metric import vertex_weights
 from rigface.rig.template import Template
 
 NOISE = 1e-3

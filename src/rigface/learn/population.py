@@ -10,10 +10,10 @@ from jaxtyping import Bool, Float, Int
 from scipy.spatial import cKDTree
 
 from rigface.datasets.ict import IctFaceModel
-from rigface.geometry.mesh import face_areas
 from rigface.geometry.similarity import align_points
 from rigface.learn.anny_heads import AGE_GROUPS, ANCESTRIES, sample_anny
 from rigface.learn.ict_heads import CarriedIct, carry_ict, truncated_normal
+from rigface.rig.skin_metric import vertex_weights
 from rigface.rig.template import Template
 
 ICT = "ict"
@@ -24,8 +24,6 @@ AGE_SHARES: Mapping[str, float] = MappingProxyType(
 _ROUNDS = 4
 _FOLLOWED, _NEAREST = 24, 0.003
 """Vertices of visible skin that a hidden one follows, and metres below which all count alike."""
-BACK_WEIGHT = 0.1
-"""Area weight of skin that is no face (ears, scalp, neck, hidden skin) relative to the face."""
 
 
 @dataclass(frozen=True)
@@ -67,17 +65,6 @@ class Population:
     def held_out(self) -> Bool[np.ndarray, " heads"]:
         """Heads that only the report sees."""
         return self.weights == 0
-
-
-def vertex_weights(template: Template) -> Float[np.ndarray, " verts"]:
-    """Area of every skin vertex, less for what is no face; the face's weights sum to one."""
-    skin = template.parts["skin"]
-    vertices, faces = template.mesh.vertices[skin.vertices], template.mesh.faces[skin.faces]
-    corner = np.repeat(face_areas(vertices, faces) / 3, 3)
-    area = np.bincount(faces.ravel(), corner, minlength=len(vertices))
-    face = template.regions["face"][skin.vertices]
-    area *= np.where(face, 1.0, BACK_WEIGHT)
-    return area / area[face].sum()
 
 
 def build_population(

@@ -14,14 +14,10 @@ from jaxtyping import Float
 from scipy.linalg import cho_factor, cho_solve
 
 from rigface.geometry.similarity import align_points
-from rigface.learn.population import (
-    BACK_WEIGHT,
-    Population,
-    mirrored,
-    vertex_weights,
-)
+from rigface.learn.population import Population, mirrored
 from rigface.models.asm import AsmModel
 from rigface.models.identity import AsmIdentity
+from rigface.rig.skin_metric import training_metric, vertex_weights
 from rigface.rig.template import Template
 
 BONE_NUMBERS = 9
@@ -62,17 +58,6 @@ class TrainedPrior:
     pca: VertexPca
     mean_error: float
     """RMS distance of ASM's mean face from the population's, metres."""
-
-
-def training_metric(template: Template) -> Float[np.ndarray, " verts"]:
-    """Half by area and half by vertex: lids, lips and nose are finely meshed because they matter.
-
-    Sums to one over all skin; like `vertex_weights` small where there is no face.
-    """
-    area = vertex_weights(template)
-    skin = template.parts["skin"].vertices
-    each = np.where(template.regions["face"][skin], 1.0, BACK_WEIGHT)
-    return area / area.sum() / 2 + each / each.sum() / 2
 
 
 def vertex_pca(

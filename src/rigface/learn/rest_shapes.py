@@ -2,7 +2,7 @@
 
 A head h of the population is fitted with the prior's modes (`fit_modes`); what is left of it goes
 back through the skinning, r_v = L_v^-1 (h_v - fit_v), L_v = sum_j w_j(v) T_j's linear part. The
-principal directions of these offsets of the rest mesh are a Gaussian y ~ N(0, I) beside z ~ N(0, I).
+principal directions of these offsets of the rest mesh make a Gaussian, y ~ N(0, I) beside z.
 """
 
 from collections.abc import Callable, Iterator
@@ -17,12 +17,13 @@ from jaxtyping import Float, Int
 from rigface.datasets.ict import load_ict
 from rigface.geometry.similarity import align_points
 from rigface.learn.evaluate import fit_modes
-from rigface.learn.population import Population, PopulationConfig, build_population, vertex_weights
+from rigface.learn.population import Population, PopulationConfig, build_population
 from rigface.learn.prior import VertexPca, vertex_pca
 from rigface.learn.rest_shapes_card import rest_shapes_card
 from rigface.models.identity import AsmIdentity
 from rigface.models.rest_shapes import RestShapes, read_rest_shapes, write_rest_shapes
 from rigface.progress import NullProgress, Progress
+from rigface.rig.skin_metric import vertex_weights
 from rigface.rig.template import Template
 from rigface.rig.template_io import load_template
 from rigface.solve.threads import one_thread

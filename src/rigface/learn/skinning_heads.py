@@ -11,7 +11,8 @@ from rigface.errors import InputError
 from rigface.geometry.similarity import align_points
 from rigface.io.scan import READERS, load_scan
 from rigface.learn.ict_heads import CarriedIct, carry_ict, truncated_normal
-from rigface.learn.population import symmetric, vertex_weights
+from rigface.learn.population import symmetric
+from rigface.rig.skin_metric import vertex_weights
 from rigface.rig.template import Template
 
 HEADS = 94

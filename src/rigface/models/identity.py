@@ -13,11 +13,9 @@ Bones bend a face and do not carve it. `with_rests` adds directions of the rest 
 identity coefficients y that move it before skinning as ARKit weights do, v = v0 + y . rests.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
-import scipy.sparse as sp
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -27,6 +25,7 @@ from rigface.models.asm import AsmModel
 from rigface.models.identity_prior import IdentityPrior, load_prior
 from rigface.models.linear import LinearJacobian
 from rigface.models.parameters import Parameter, ParameterTable
+from rigface.models.skin_points import mixing
 from rigface.rig.kinematics import affine, fronts
 from rigface.rig.rig import load_rig
 from rigface.rig.template import Template
@@ -155,7 +154,7 @@ class AsmIdentity:
         bary: Float[np.ndarray, "points corners"],
     ) -> tuple[Float[Tensor, "points 3"], Float[Tensor, "points 3 params"]]:
         """Points on the skin, given as vertices and their weights, and their derivative."""
-        used, mix = _mixing(corners, bary, x)
+        used, mix = mixing(corners, bary, x)
         with torch.no_grad():
             transforms, motion = self._moving_transforms(x)
             weights, shapes = self.weights[used], self.shapes[used]
@@ -179,7 +178,7 @@ class AsmIdentity:
         bary: Float[np.ndarray, "points corners"],
     ) -> Float[Tensor, "points 3"]:
         """The points of `points` alone."""
-        used, mix = _mixing(corners, bary, x)
+        used, mix = mixing(corners, bary, x)
         with torch.no_grad():
             return mix(self.vertices(x)[used])
 
@@ -243,14 +242,3 @@ def _unbound(
     linear = world[..., :3, :3]
     translation = world[..., :3, 3] - (linear @ bind[..., None])[..., 0]
     return torch.cat([linear, translation[..., None]], dim=-1)
-
-
-def _mixing(
-    corners: Int[np.ndarray, "points corners"], bary: Float[np.ndarray, "points corners"], x: Tensor
-) -> tuple[Int[np.ndarray, " used"], Callable[[Tensor], Tensor]]:
-    """The vertices that points need, and the map from rows of these vertices to rows of points."""
-    used, place = np.unique(corners, return_inverse=True)
-    ends = np.arange(0, corners.size + 1, max(corners.shape[1], 1))
-    share = torch.from_numpy(np.ascontiguousarray(bary)).to(x).numpy()
-    matrix = sp.csr_matrix((share.ravel(), place.ravel(), ends), (len(corners), len(used)))
-    return used, lambda rows: torch.from_numpy(matrix @ rows.numpy())

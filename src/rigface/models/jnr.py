@@ -165,6 +165,12 @@ class JnrModel:
             shapes=self.shapes[:, verts],
         )
 
+    def without_shapes(self) -> "JnrModel":
+        """The same model without expression weights."""
+        names = (name for name in self.table.slices if name != "expression")
+        kept = ParameterTable([self.table[name] for name in names])
+        return replace(self, table=kept, shapes=self.shapes[:0])
+
     def joint_numbers(self, x: Float[Tensor, "*batch params"]) -> Float[Tensor, "*batch joints 9"]:
         """(r, t, log s) of every joint."""
         flat = x[..., : self.variables] @ self.spread.T

@@ -91,15 +91,15 @@ def load_jnr(
     template: Template,
     kind: JnrKind = "jnr-neural",
     asymmetric: bool = False,
-    expressions: bool = False,
+    expressions: bool | tuple[str, ...] = False,
     skinning: Skinning | None = None,
 ) -> JnrModel:
     """A JNR model on the template's skin.
 
     `asymmetric` frees the joints of both sides and sideways motion of the middle; `expressions`
-    adds the 24 shapes of `rigface.rig.jnr_expression`; `skinning` replaces the shipped learned
-    weights. Raises InputError for an unknown kind, and for a
-    `skinning` without decoder if the neural model is asked for.
+    adds the 24 shapes of `rigface.rig.jnr_expression`, or those of the template that it names;
+    `skinning` replaces the shipped learned weights. Raises InputError for an unknown kind, and for
+    a `skinning` without decoder if the neural model is asked for.
     """
     if kind not in KINDS:
         raise InputError(f"unknown JNR model {kind!r}; available: {', '.join(KINDS)}")
@@ -119,7 +119,7 @@ def load_jnr(
             )
     shapes = None
     if expressions:
-        shapes = _expression_shapes(template)
+        shapes = _shapes(template, EXPRESSION_SHAPES if expressions is True else expressions)
     motions = asymmetric_motions() if asymmetric else symmetric_motions()
     faces = template.mesh.faces[skin.faces]
     build = partial(JnrModel.build, kind, rest, faces, rig.joints, weights, motions, lever=lever)
@@ -128,9 +128,9 @@ def load_jnr(
     return build(decoder=decoder, shapes=shapes)
 
 
-def _expression_shapes(template: Template) -> Float[np.ndarray, "shapes verts 3"]:
+def _shapes(template: Template, wanted: tuple[str, ...]) -> Float[np.ndarray, "shapes verts 3"]:
     names = template.expressions.names
-    chosen = [names.index(name) for name in EXPRESSION_SHAPES]
+    chosen = [names.index(name) for name in wanted]
     every = template.expressions.dense(len(template.mesh.vertices))
     return every[chosen][:, template.parts["skin"].vertices]
 

@@ -48,6 +48,6 @@ def read_rest_shapes(path: Path) -> RestShapes:
 
 
 def write_rest_shapes(path: Path, rests: RestShapes) -> None:
-    """One safetensors file in half precision (a thousandth of every offset), facts in the header."""
+    """One safetensors file in half precision (good to 0.1 % of an offset), facts in the header."""
     arrays = {"shapes": rests.shapes.astype(np.float16)}
     write_learned(path, _KIND, arrays, {"facts": rests.facts})
