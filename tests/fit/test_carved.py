@@ -65,7 +65,7 @@ def seen() -> tuple[tuple[Photo, ...], tuple[FaceObservation, ...], tuple[Camera
 @lru_cache(maxsize=2)
 def fitted(rests: int) -> PhotoResult:
     photos, faces, cameras = seen()
-    settings = PhotoSettings(rests=rests, full_pairs=3)
+    settings = PhotoSettings(rests=rests, full_photos=3)
     return fit_photos(photos, faces, PhotoConfig(settings=settings), cameras=cameras)
 
 

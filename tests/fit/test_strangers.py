@@ -11,6 +11,7 @@ from rigface.fit.strangers import (
     SkinDifference,
     doubts,
     identity_evidence,
+    limit,
     log_odds,
 )
 from rigface.solve.problem import Quadratic
@@ -118,3 +119,13 @@ def test_a_photo_that_shares_no_skin_is_judged_by_its_shape() -> None:
     skin.total[3] = skin.total[:, 3] = skin.share[3] = skin.share[:, 3] = 0.0
     odds = torch.tensor([10.0, 10.0, 10.0, 10.0 - 1.2 * SHAPE]).double()
     torch.testing.assert_close(doubts(odds, skin), doubts(odds, None))
+
+
+def test_more_photos_may_differ_more() -> None:
+    """The limit follows the largest of so many honest doubts, and five have the plain one."""
+    assert limit(3) == limit(4) == limit(5) == STRANGER
+    rng = np.random.default_rng(0)
+    for count in (8, 16, 40):
+        largest = rng.standard_normal((4000, count)).max(axis=1).mean()
+        five = rng.standard_normal((4000, 5)).max(axis=1).mean()
+        assert abs(limit(count) / STRANGER - largest / five) < 0.05

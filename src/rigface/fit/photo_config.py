@@ -33,9 +33,11 @@ class PhotoSettings:
     """Factor on every landmark's sigma once skin is compared with skin."""
     schedule: tuple[tuple[int, float, int], ...] = ((256, 1e4, 2), (512, 3e4, 1))
     """Texels on a side, weight and renewals of the photometric stages."""
-    full_pairs: int = 10
-    """Pairs of photos from which on skin has its whole weight; fewer have their share of it."""
-    rests: int = 100
+    full_photos: int = 5
+    """Photos whose skin has the weights of `schedule`. Other numbers n have theirs by the photos
+    that each one is compared with, (n - 1) / (full_photos - 1), and fewer by n / full_photos, too:
+    one pair says little."""
+    rests: int = 160
     """Rest shapes, free in the last photometric stage."""
     rounds: int = 3
     steps: int = 4

@@ -6,10 +6,10 @@ from torch import Tensor
 
 from rigface.fit.photo_fit import PhotoFit
 from rigface.fit.strangers import (
-    STRANGER,
     SkinDifference,
     doubts,
     identity_evidence,
+    limit,
     log_odds,
 )
 from rigface.fit.views_energy import ViewsEnergy
@@ -21,7 +21,7 @@ def stranger(fit: PhotoFit, x: Float[Tensor, " params"]) -> int | None:
         return None
     doubt = doubts(same_person(fit, x), _skin_difference(fit, x))
     worst = int(doubt.argmax())
-    return worst if doubt[worst] > STRANGER else None
+    return worst if doubt[worst] > limit(len(doubt)) else None
 
 
 def same_person(fit: PhotoFit, x: Float[Tensor, " params"]) -> Float[Tensor, " photos"]:

@@ -17,6 +17,7 @@ Both are added up, each against what the other photos have of it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -31,7 +32,7 @@ SKIN = 0.2
 """Logarithm of a photo's skin difference over the others' median, for one unit of doubt; twice the
 others' median deviation from it comes on top, in squares."""
 STRANGER = 1.8
-"""Doubt above which a photo is left out (docs/views.md has what honest and spoiled sets give)."""
+"""Doubt above which one of five photos is left out (docs/views.md: honest and spoiled sets)."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ class SkinDifference:
 
 
 def doubts(odds: Float[Tensor, " photos"], skin: SkinDifference | None) -> Float[Tensor, " photos"]:
-    """How much speaks for somebody else in each photo; above `STRANGER` too much.
+    """How much speaks for somebody else in each photo; above `limit` too much.
 
     Photos are compared with each other, so whatever makes all of them fit badly does not count.
     """
@@ -114,6 +115,19 @@ def doubts(odds: Float[Tensor, " photos"], skin: SkinDifference | None) -> Float
         spread = 2 * _median((others - middle[:, None]).abs())
         doubt = doubt + ((unlike - middle) / spread.hypot(unlike.new_tensor(SKIN))).nan_to_num(0.0)
     return doubt
+
+
+def limit(photos: int) -> float:
+    """Doubt above which one of so many photos is left out.
+
+    The largest doubt of honest photos grows with their number as the largest of as many normal
+    variables does (Blom's approximation of its mean).
+    """
+    return STRANGER * max(_largest(photos) / _largest(5), 1.0)
+
+
+def _largest(count: int) -> float:
+    return NormalDist().inv_cdf((count - 0.375) / (count + 0.25))
 
 
 def _others(values: Float[Tensor, " photos"]) -> Float[Tensor, "photos rest"]:
