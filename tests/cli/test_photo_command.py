@@ -105,6 +105,25 @@ def test_nothing_of_the_exif_reaches_an_output(run: subprocess.CompletedProcess[
         assert b"SecretCamera" not in path.read_bytes(), path.name
 
 
+def test_jnr_by_landmarks_alone_has_its_own_joints(portrait: Path, tmp_path: Path):
+    out = tmp_path / "jnr"
+    command = ["photo", portrait, "-o", out, "--model", "jnr-linear", "--recipe", "landmarks"]
+    done = rigface(*command, "--texture", "512", "--quiet")
+    assert done.returncode == 0, done.stderr
+    file = read_glb((out / "face.glb").read_bytes()).document
+    joints = {file["nodes"][index]["name"] for index in file["skins"][0]["joints"]}
+    assert {"Skull_Root", "Chin", "Nose_Tip", "jaw", "eyeball.L"} <= joints and len(joints) == 60
+    result = json.loads((out / "result.json").read_text())
+    assert result["model"] == "jnr-linear" and result["recipe"] == "landmarks"
+    assert result["metrics"]["reprojection_percent"] < 3
+
+
+def test_the_papers_recipe_is_asms(portrait: Path, tmp_path: Path):
+    done = rigface("photo", portrait, "-o", tmp_path / "out", "--model", "jnr", "--recipe", "paper")
+    assert done.returncode == 2 and "--model asm" in done.stderr
+    assert not (tmp_path / "out").exists()
+
+
 def no_image(folder: Path) -> Path:
     (folder / "text.jpg").write_text("this is no image")
     return folder / "text.jpg"

@@ -15,8 +15,15 @@ from rigface.errors import InputError
 from rigface.evidence.face import FaceObservation, FaceQuality
 from rigface.evidence.photo import Photo
 from rigface.fit.first_camera import first_camera
+from rigface.fit.models import ModelName
 from rigface.fit.parts import assemble_head
-from rigface.fit.photo import PhotoConfig, PhotoSettings, fit_photos, identity_model
+from rigface.fit.photo import (
+    PhotoConfig,
+    PhotoSettings,
+    fit_photos,
+    head_space,
+    identity_model,
+)
 from rigface.fit.photo_result import PhotoResult
 from rigface.geometry.similarity import align_points
 from rigface.models.linear import LinearModel
@@ -99,6 +106,23 @@ def test_a_known_head_is_nearer_than_the_mean_head(yaw: float) -> None:
     assert distance(result, truth) < 0.6 * 1000 * np.linalg.norm(before, axis=1).mean()
     assert result.reprojection_percent < 3.5  # of the places themselves: the detector's error
     assert math.degrees(abs(result.views[0].yaw)) == pytest.approx(math.degrees(yaw), abs=3.0)
+
+
+@pytest.mark.parametrize("name", ["jnr-linear", "jnr-neural", "linear"])
+def test_other_models_find_a_known_head_too(name: ModelName) -> None:
+    truth, view = person(3), camera(0.4)
+    model = head_space(name)
+    mean = model.vertices(model.table.zeros()).numpy()
+    face = np.flatnonzero(load_template().regions["face"][: len(mean)])
+    before = align_points(mean[face], truth[face]).apply(mean[face]) - truth[face]
+    config = PhotoConfig(recipe="landmarks")
+    result = fit_photos(
+        [photo(float(view.focal[0]))], [seen(truth, view, noise=1.0)], config, model=model
+    )
+    assert result.ok and result.model.name == name
+    assert distance(result, truth) < 0.8 * 1000 * np.linalg.norm(before, axis=1).mean()
+    skin = result.model.vertices(result.x).numpy() * result.size.scale
+    assert np.abs(result.neutral[: len(skin)] - skin)[face].max() < 3e-4  # lids clear the eyeballs
 
 
 def test_expression_is_told_from_identity() -> None:

@@ -12,9 +12,10 @@ def rest_shapes_card(rests: RestShapes) -> str:
     heads = ", ".join(f"{count} {group}" for group, count in facts["heads"].items())
     return f"""# Model card of the rest shapes
 
-{facts["count"]} offsets of the template's skin, {facts["floats"]:,} numbers in half precision. Added to the rest mesh before skinning, they carve what ASM's bones cannot bend.
-Coefficients are standard normal, beside those of the [identity prior](prior_card.md). Made by
-`rigface train rests`, which wrote this card. Fits of several photos free them in their last stage.
+{facts["count"]} offsets of the template's skin, {facts["floats"]:,} numbers in half precision.
+Added to the rest mesh before skinning, they carve what ASM's bones cannot bend. Coefficients are
+standard normal, beside those of the [identity prior](prior_card.md). Made by `rigface train rests`,
+which wrote this card. Fits of several photos free them in their last stage.
 
 ## Data and licences
 
