@@ -114,7 +114,7 @@ def test_jnr_by_landmarks_alone_has_its_own_joints(portrait: Path, tmp_path: Pat
     joints = {file["nodes"][index]["name"] for index in file["skins"][0]["joints"]}
     assert {"Skull_Root", "Chin", "Nose_Tip", "jaw", "eyeball.L"} <= joints and len(joints) == 60
     result = json.loads((out / "result.json").read_text())
-    assert result["model"] == "jnr-linear" and result["recipe"] == "landmarks"
+    assert result["model"] == "jnr-linear" and result["settings"]["recipe"] == "landmarks"
     assert result["metrics"]["reprojection_percent"] < 3
 
 

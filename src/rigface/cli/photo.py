@@ -175,7 +175,13 @@ class PhotoCommand:
         cameras = known.of_photos if known else None
         metric = known is None or known.file.metric
         result = fit_photos(
-            photos, faces, config, progress, head_space(self.model), cameras, metric
+            photos,
+            faces,
+            config,
+            progress,
+            model=head_space(self.model),
+            cameras=cameras,
+            metric_cameras=metric,
         )
         if known:
             said = (*known.file.notes, *unit_doubts(known.file, result.size, len(photos)))
