@@ -196,7 +196,7 @@ def test_cases_are_all_different_and_the_whole_is_what_was_asked_for():
     every = list(cases(Scope()))
     assert len({case.key for case in every}) == len(every)
     assert Scope().whole
-    assert not some(1, ()).whole
+    assert some(1, ()).whole and not some(1, ("SIMPOP_01",)).whole
     fixed = {c.views for c in every if c.recipe == DEFAULT and c.light == "fixed"}
     assert fixed == {1, 2, 3, 4, 5, 8, 16} == set(VIEWS)
     assert {case.recipe for case in every} > {DEFAULT, PAPER, LINEAR, CALIBRATED, *ABLATIONS}
