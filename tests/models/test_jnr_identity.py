@@ -50,7 +50,9 @@ def test_the_priors_people_come_back_in_jnr(kind: JnrKind) -> None:
         return 1e3 * float(np.sqrt(((moved - true) ** 2).sum(-1).mean()))
 
     assert rms(model.vertices(model.table.zeros()).numpy()[face], mean) < 1.0
-    off = np.mean([rms(a, b) for a, b in zip(model.vertices(x).numpy()[:, face], people)])  # noqa: B905
+    off = np.mean(
+        [rms(a, b) for a, b in zip(model.vertices(x).numpy()[:, face], people, strict=True)]
+    )
     assert off < 0.55 * np.mean([rms(mean, b) for b in people])
 
 

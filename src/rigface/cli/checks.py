@@ -17,3 +17,11 @@ def check_learned_file(out: Path) -> None:
         raise InputError(f"the folder of --out {out} does not exist; create it first.")
     if out.suffix != ".safetensors":
         raise InputError(f"--out {out} must end in .safetensors.")
+
+
+def check_population(ict_heads: int, anny_per_group: int, anny_weight: float) -> None:
+    """Raises InputError for a population that nothing can be learned from."""
+    if not 0 <= anny_weight < 1:
+        raise InputError(f"--anny-weight {anny_weight}; expected 0 up to 1, without 1.")
+    if ict_heads < 10 or anny_per_group < 2:
+        raise InputError("a population needs at least 10 ICT heads and 2 per group of Anny's.")

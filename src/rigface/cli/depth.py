@@ -10,7 +10,7 @@ import tyro
 
 from rigface.cli.checks import check_rig_detail
 from rigface.cli.messages import conclude
-from rigface.cli.scan import Formats
+from rigface.cli.scan import Formats, ModelChoice
 from rigface.cli.scan import describe as describe_scan
 from rigface.errors import UsageError
 from rigface.progress import open_progress
@@ -32,7 +32,7 @@ class DepthCommand:
     else intrinsics.json beside it."""
     expression: Literal["neutral", "fit"] = "neutral"
     """Take the face as neutral, or fit its expression too."""
-    model: Literal["asm", "linear", "jnr", "jnr-linear", "jnr-neural"] = "asm"
+    model: ModelChoice = "asm"
     """Adaptive skinning model, a linear 3DMM, or the joint rig JNR with its initial weights,
     learned ones, or learned ones and a decoder."""
     k: Literal[1, 2, 3, 4, 5] = 2

@@ -13,7 +13,7 @@ import tyro
 from rigface.cli.checks import check_rig_detail
 from rigface.cli.messages import conclude
 from rigface.cli.process import beside, importing
-from rigface.cli.scan import Formats
+from rigface.cli.scan import Formats, ModelChoice
 from rigface.errors import InputError, UsageError
 from rigface.progress import Progress, open_progress
 
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from rigface.evidence.label_map import LabelMap
     from rigface.evidence.photo import Photo
     from rigface.fit.iris import HeadSize
-    from rigface.fit.models import ModelName
     from rigface.io.cameras import CameraFile
 
 UNLIKELY_SIZE = 0.25
@@ -47,7 +46,7 @@ class PhotoCommand:
     """Which face of a photo with several: 0 is the largest."""
     all: bool = False
     """Every face of one photo, each in a folder of its own below DIR."""
-    model: Literal["asm", "linear", "jnr", "jnr-linear", "jnr-neural"] = "asm"
+    model: ModelChoice = "asm"
     """Adaptive skinning model, a linear 3DMM, or the joint rig JNR with its initial weights,
     learned ones, or learned ones and a decoder."""
     recipe: Literal["default", "landmarks", "paper"] = "default"
@@ -203,7 +202,7 @@ class PhotoCommand:
         return conclude(out, describe, as_json=self.json, quiet=self.quiet)
 
 
-def _get_ready(model: "ModelName") -> None:
+def _get_ready(model: ModelChoice) -> None:
     """All that a fit needs before it sees a photo."""
     with importing():
         import rigface.fit.photo

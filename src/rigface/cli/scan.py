@@ -24,6 +24,7 @@ def _formats(text: str) -> tuple[str, ...]:
     return chosen
 
 
+ModelChoice = Literal["asm", "linear", "jnr", "jnr-linear", "jnr-neural"]
 Formats = Annotated[
     tuple[str, ...],
     tyro.constructors.PrimitiveConstructorSpec(
@@ -53,7 +54,7 @@ class ScanCommand:
     """Take the face as neutral, or fit its expression too."""
     recipe: Literal["default", "paper", "detail"] = "default"
     """default; the schedule of the ASM paper; default plus a smooth displacement layer."""
-    model: Literal["asm", "linear", "jnr", "jnr-linear", "jnr-neural"] = "asm"
+    model: ModelChoice = "asm"
     """Adaptive skinning model, a linear 3DMM, or the joint rig JNR with its initial weights,
     learned linear ones, or a person's own from the decoder."""
     symmetric: bool = False

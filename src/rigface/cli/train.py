@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from rigface.cli.checks import check_learned_file
+from rigface.cli.checks import check_learned_file, check_population
 from rigface.cli.messages import EXIT_GOOD
 from rigface.cli.train_detector import DetectorCommand
 from rigface.cli.train_rests import RestsCommand
@@ -63,10 +63,7 @@ class PriorCommand:
         check_learned_file(self.out)
         if not 1 <= self.rank <= 65:
             raise InputError(f"--rank {self.rank}; 1 to 65 modes stay under 50,000 numbers.")
-        if not 0 <= self.anny_weight < 1:
-            raise InputError(f"--anny-weight {self.anny_weight}; expected 0 up to 1, without 1.")
-        if self.ict_heads < 10 or self.anny_per_group < 2:
-            raise InputError("a population needs at least 10 ICT heads and 2 per group of Anny's.")
+        check_population(self.ict_heads, self.anny_per_group, self.anny_weight)
 
 
 @dataclass(frozen=True)

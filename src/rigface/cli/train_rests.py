@@ -8,7 +8,7 @@ from typing import Annotated
 
 import tyro
 
-from rigface.cli.checks import check_learned_file
+from rigface.cli.checks import check_learned_file, check_population
 from rigface.cli.messages import EXIT_GOOD
 from rigface.errors import InputError
 from rigface.progress import open_progress
@@ -18,7 +18,7 @@ from rigface.progress import open_progress
 class RestsCommand:
     """Learn rest shapes: offsets of the template behind the identity prior, for several photos.
 
-    Writes a safetensors file and its model card beside it. Some 15 minutes. Needs the package
+    Writes a safetensors file and its model card beside it. Some 10 minutes. Needs the package
     anny==0.6.2."""
 
     ict: Annotated[Path, tyro.conf.arg(metavar="DIR")]
@@ -60,10 +60,7 @@ class RestsCommand:
     def _check(self) -> None:
         """What cannot work is said before torch is even imported."""
         check_learned_file(self.out)
-        if not 0 <= self.anny_weight < 1:
-            raise InputError(f"--anny-weight {self.anny_weight}; expected 0 up to 1, without 1.")
-        if self.ict_heads < 10 or self.anny_per_group < 2:
-            raise InputError("a population needs at least 10 ICT heads and 2 per group of Anny's.")
+        check_population(self.ict_heads, self.anny_per_group, self.anny_weight)
         most = min(400, self.ict_heads + 16 * self.anny_per_group)
         if not 1 <= self.count <= most:
             raise InputError(f"--count {self.count}; expected 1 to {most} shapes of so many heads.")

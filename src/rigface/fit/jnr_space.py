@@ -9,8 +9,6 @@ with J JNR's derivative at x0, M the derivative of the prior's skin along the mo
 sizes of JNR's table.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 
 import numpy as np
@@ -25,7 +23,6 @@ from rigface.models.jnr_identity import JnrIdentity
 from rigface.rig.skin_metric import training_metric
 from rigface.rig.template_io import load_template
 
-Solve = Callable[[Tensor, Tensor | None], Tensor]
 SIGMA = 1e-3
 """Metres; a skin that is off by this (RMS) costs as much as all variables being off by sigma_x."""
 STEPS = 12
@@ -42,43 +39,30 @@ def jnr_identity(kind: JnrKind) -> JnrIdentity:
 
 def carry(prior: AsmIdentity, jnr: JnrModel, metric: Float[np.ndarray, " verts"]) -> JnrIdentity:
     """The same Gaussian over faces in JNR's variables, as far as they can make these faces."""
-    here = prior.linearize(prior.table.zeros())
+    here, table = prior.linearize(prior.table.zeros()), jnr.table
     weight = torch.from_numpy(metric / metric.sum()).repeat_interleave(3) / SIGMA**2
-    count = jnr.table.size - len(jnr.shapes)
-    table = jnr.table
-    step = _Step(jnr, weight, 1 / table.column("sigma")[:count] ** 2 / count)
+    count = table.size - len(jnr.shapes)
+    held = 1 / table.column("sigma")[:count] ** 2 / count
     lower, upper = (table.column(name)[:count] for name in ("lower", "upper"))
     x = torch.zeros(count, dtype=torch.float64)
     for _ in range(STEPS):
-        vertices, motion, solve = step.at(x)
-        miss = (here.vertices - vertices).flatten()
-        x = torch.minimum(torch.maximum(x + solve(motion @ (weight * miss), x), lower), upper)
-    _, motion, solve = step.at(x)
+        vertices, motion, factor = _normal_equations(jnr, x, weight, held)
+        pull = motion @ (weight * (here.vertices - vertices).flatten()) - held * x
+        step = torch.cholesky_solve(pull[:, None], factor)[:, 0]
+        x = torch.minimum(torch.maximum(x + step, lower), upper)
+    _, motion, factor = _normal_equations(jnr, x, weight, held)
     skin = here.rows(np.arange(len(metric))).flatten(0, 1)  # (coordinates, modes)
-    modes = solve(motion @ (weight[:, None] * skin), None)
+    modes = torch.cholesky_solve(motion @ (weight[:, None] * skin), factor)
     return JnrIdentity.of(jnr, x, modes.T.contiguous())
 
 
-@dataclass(frozen=True)
-class _Step:
-    """Least squares about a state, with the quadratic form above."""
-
-    jnr: JnrModel
-    weight: Float[Tensor, " coordinates"]
-    prior: Float[Tensor, " own"]
-
-    def at(
-        self, x: Float[Tensor, " own"]
-    ) -> tuple[Float[Tensor, "verts 3"], Float[Tensor, "own coordinates"], Solve]:
-        """The skin, J^T, and what turns a right-hand side (and where x is) into a step."""
-        rest = x.new_zeros(len(self.jnr.shapes))
-        vertices, columns = self.jnr.columns(torch.cat([x, rest]))
-        motion = columns[: len(x)].flatten(1)
-        factor = torch.linalg.cholesky((motion * self.weight) @ motion.T + self.prior.diag())
-
-        def solve(right: Tensor, held: Tensor | None) -> Tensor:
-            pulled = right if held is None else right - self.prior * held
-            flat = pulled[:, None] if pulled.ndim == 1 else pulled
-            return torch.cholesky_solve(flat, factor).reshape(right.shape)
-
-        return vertices, motion, solve
+def _normal_equations(
+    jnr: JnrModel,
+    x: Float[Tensor, " own"],
+    weight: Float[Tensor, " coordinates"],
+    held: Float[Tensor, " own"],
+) -> tuple[Float[Tensor, "verts 3"], Float[Tensor, "own coordinates"], Float[Tensor, "own own"]]:
+    """The skin, J^T, and the Cholesky factor of the quadratic form above."""
+    vertices, columns = jnr.columns(torch.cat([x, x.new_zeros(len(jnr.shapes))]))
+    motion = columns[: len(x)].flatten(1)
+    return vertices, motion, torch.linalg.cholesky((motion * weight) @ motion.T + held.diag())

@@ -51,8 +51,7 @@ def _of_jnr(model: JnrModel, x: Float[Tensor, " params"], metric: float) -> Fitt
     with torch.no_grad():
         numbers, world = model.joint_numbers(x), model.world_from_joint(x)
         weights = model.weights(x)
-        transforms = model.transforms(x)[model.influences, :, :3]
-        linear = (weights[..., None, None] * transforms).sum(1)
+        linear = model.skinning(x, weights)
         dense = weights.new_zeros(len(weights), len(JNR_NAMES))
         dense.scatter_add_(1, model.influences, weights)
     rotation, translation, log_scale = numbers.split(3, dim=-1)

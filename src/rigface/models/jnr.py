@@ -270,6 +270,15 @@ class JnrModel:
         """The skin with these weights instead of the model's."""
         return (weights[..., None] * self.moved(x)).sum(-2)
 
+    def skinning(
+        self,
+        x: Float[Tensor, "*batch params"],
+        weights: Float[Tensor, "*batch verts influences"],
+    ) -> Float[Tensor, "*batch verts 3 3"]:
+        """Linear part of every vertex's blended transform: what it makes of rest offsets."""
+        linear = self.transforms(x)[..., self.influences, :, :3]
+        return (weights[..., None, None] * linear).sum(-3)
+
     def linearize(self, x: Float[Tensor, " params"]) -> LinearJacobian:
         """Vertices and the analytic derivative, dense: JNR has few variables."""
         return LinearJacobian(*self.columns(x))
@@ -324,6 +333,4 @@ class JnrModel:
     def _shape_columns(
         self, x: Tensor, weights: Tensor
     ) -> Float[Tensor, "*batch expressions verts 3"]:
-        linear = self.transforms(x)[..., self.influences, :, :3]
-        blended = (weights[..., None, None] * linear).sum(-3)
-        return torch.einsum("...vij,kvj->...kvi", blended, self.shapes)
+        return torch.einsum("...vij,kvj->...kvi", self.skinning(x, weights), self.shapes)

@@ -97,7 +97,7 @@ class JnrIdentity:
         own = self.own(x)
         lower, upper = self._limits
         loose = ((own > lower) & (own < upper)).to(self.modes)
-        vertices, columns = jnr.columns(self.jnr_parameters(x))
         count = len(self.mean)
+        vertices, columns = jnr.columns(torch.cat([own, x[len(self.modes) :]]))
         moved = torch.tensordot(self.modes * loose, columns[:count], dims=1)
         return vertices, torch.cat([moved, columns[count:]])

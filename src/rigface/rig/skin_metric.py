@@ -1,7 +1,7 @@
 """How much each vertex of the skin counts where heads are compared vertex by vertex."""
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from rigface.geometry.mesh import face_areas
 from rigface.rig.template import Template
@@ -19,6 +19,14 @@ def vertex_weights(template: Template) -> Float[np.ndarray, " verts"]:
     face = template.regions["face"][skin.vertices]
     area *= np.where(face, 1.0, BACK_WEIGHT)
     return area / area[face].sum()
+
+
+def face_weights(
+    template: Template,
+) -> tuple[Int[np.ndarray, " face"], Float[np.ndarray, " face"]]:
+    """Skin vertices of the face and their areas, which sum to one."""
+    face = template.regions["face"][template.parts["skin"].vertices]
+    return np.flatnonzero(face), vertex_weights(template)[face]
 
 
 def training_metric(template: Template) -> Float[np.ndarray, " verts"]:
