@@ -27,14 +27,16 @@ Photos and scans of a face become a rigged, animatable 3-D head.
 Exit codes: 0 good, 2 wrong usage, 3 unusable input or output, 4 the fit failed its own quality
 gate (outputs are written and marked)."""
 
-Command = (
+# Without a help text of its own tyro looks for one in the source of all of `typing`: slow.
+Command = Annotated[
     Annotated[PhotoCommand, tyro.conf.subcommand("photo")]
     | Annotated[ScanCommand, tyro.conf.subcommand("scan")]
     | Annotated[DepthCommand, tyro.conf.subcommand("depth")]
     | Annotated[ViewCommand, tyro.conf.subcommand("view")]
     | Annotated[BenchCommand, tyro.conf.subcommand("bench")]
-    | Annotated[TrainCommand, tyro.conf.subcommand("train")]
-)
+    | Annotated[TrainCommand, tyro.conf.subcommand("train")],
+    tyro.conf.arg(help="Each has a --help of its own."),
+]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
