@@ -24,6 +24,7 @@ from rigface.fit.photo import (
     head_space,
     identity_model,
 )
+from rigface.fit.photo_gate import judge_photos
 from rigface.fit.photo_result import PhotoResult
 from rigface.geometry.similarity import align_points
 from rigface.models.linear import LinearModel
@@ -184,6 +185,18 @@ def test_landmarks_of_no_face_fail_the_gate() -> None:
     result = fit_photos([photo()], [replace(face, landmarks=mixed)])
     assert not result.ok
     assert result.reason is not None and "landmarks" in result.reason
+
+
+def test_a_bad_photo_is_outvoted_by_more_good_ones_and_named() -> None:
+    view = camera(0.0)
+    result = fit_photos([photo(float(view.focal[0]))], [seen(person(3), view)])
+    (good,) = result.views
+    bad = replace(good, reprojection_percent=20.0)
+    verdict = judge_photos([good, bad, good], None, result.size)
+    assert verdict.reason is None
+    assert any("20.0 %" in said and "outweigh" in said for said in verdict.warnings)
+    for views in ([bad], [good, bad], [bad, good, bad]):
+        assert "20.0 %" in str(judge_photos(views, None, result.size).reason)
 
 
 @pytest.mark.parametrize("yaw", [-0.7, 0.0, 0.4])

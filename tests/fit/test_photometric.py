@@ -154,7 +154,7 @@ def test_a_known_face_is_found_again_from_coarse_to_fine() -> None:
         free=table.mask(["identity", "rotation", "place", "log_distance"]),
     )
     x = start
-    for size in (128, 256):
+    for size in (128, 256, 512):
         energy = replace(problem(term_at(x, size, weight=1e4)), parameter_terms=[prior])
         solver = LevenbergMarquardt(max_steps=6, damping=1e-2, tolerance=1e-3)
         x = levenberg_marquardt(energy, x, box, solver).value

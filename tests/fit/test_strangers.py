@@ -8,7 +8,7 @@ from rigface.fit.strangers import (
     SKIN,
     STRANGER,
     IdentityEvidence,
-    SkinDifference,
+    SkinLikeness,
     doubts,
     identity_evidence,
     limit,
@@ -83,39 +83,44 @@ def test_a_fit_without_identity_prior_still_tells() -> None:
     assert torch.equal(*told)
 
 
-def skin_of(differences: list[float], share: float = 10.0) -> SkinDifference:
-    """Photos whose pairs differ by the larger of their two numbers."""
-    each = torch.tensor(differences, dtype=torch.float64)
-    pairs = torch.maximum(each[:, None], each).fill_diagonal_(0.0)
+def skin_of(likeness: list[float], share: float = 10.0) -> SkinLikeness:
+    """Photos whose pairs are as like as the smaller of their two numbers."""
+    each = torch.tensor(likeness, dtype=torch.float64)
+    pairs = torch.minimum(each[:, None], each).fill_diagonal_(0.0)
     shares = torch.full_like(pairs, share).fill_diagonal_(0.0)
-    return SkinDifference(share * pairs, shares)
+    return SkinLikeness(share * pairs, shares)
 
 
 def test_the_skin_of_photos_is_compared_pair_by_pair() -> None:
-    skin = skin_of([0.1, 0.1, 0.1, 0.4])
+    skin = skin_of([0.9, 0.9, 0.9, 0.6])
     torch.testing.assert_close(
-        skin.of_photos(), torch.tensor([0.2, 0.2, 0.2, 0.4], dtype=torch.float64)
+        skin.of_photos(), torch.tensor([0.8, 0.8, 0.8, 0.6], dtype=torch.float64)
     )
-    alone = SkinDifference(torch.zeros(2, 2).double(), torch.zeros(2, 2).double())
+    alone = SkinLikeness(torch.zeros(2, 2).double(), torch.zeros(2, 2).double())
     assert alone.of_photos().isnan().all()
 
 
 def test_shape_and_skin_add_up() -> None:
     alike = torch.tensor([10.0, 11.0, 10.0, 9.0, 10.0], dtype=torch.float64)
-    same = skin_of([0.1] * 5)
+    same = skin_of([0.6] * 5)
     assert float(doubts(alike, same).max()) < 0.2
     torch.testing.assert_close(doubts(alike, same), doubts(alike, None))
     apart = alike.clone()
     apart[1] -= 2 * SHAPE
     assert int(doubts(apart, None).argmax()) == 1 and float(doubts(apart, None)[1]) > STRANGER
-    other = skin_of([0.1, 0.3, 0.1, 0.1, 0.1])
-    ratio = 0.3 / float(other.of_photos()[0])
+    other = skin_of([0.6, 0.3, 0.6, 0.6, 0.6])
+    ratio = float(other.of_photos()[0]) / 0.3
     more = doubts(apart, other) - doubts(apart, None)
     assert abs(float(more[1]) - np.log(ratio) / SKIN) < 1e-9
 
 
+def test_skin_that_is_quite_unlike_is_no_number_out_of_range() -> None:
+    doubt = doubts(torch.zeros(5).double(), skin_of([0.6, 0.6, -0.1, 0.6, 0.6]))
+    assert doubt.isfinite().all() and int(doubt.argmax()) == 2
+
+
 def test_a_photo_that_shares_no_skin_is_judged_by_its_shape() -> None:
-    skin = skin_of([0.1] * 4)
+    skin = skin_of([0.6] * 4)
     skin.total[3] = skin.total[:, 3] = skin.share[3] = skin.share[:, 3] = 0.0
     odds = torch.tensor([10.0, 10.0, 10.0, 10.0 - 1.2 * SHAPE]).double()
     torch.testing.assert_close(doubts(odds, skin), doubts(odds, None))

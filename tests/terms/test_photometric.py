@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from rigface.render.image_pyramid import ImagePyramid
-from rigface.terms.photometric import PhotometricPatches
+from rigface.terms.photometric import MEAN, PhotometricPatches
 from rigface.terms.robust import GemanMcClure, LeastSquares
 from rigface.terms.term import JointTerm
 
@@ -60,7 +60,7 @@ def different() -> list[np.ndarray]:
 
 
 def test_the_energy_is_the_double_sum_of_one_minus_ncc() -> None:
-    term, pixels = patches_of(different()), some_pixels()
+    term, pixels = replace(patches_of(different()), freed_of=MEAN), some_pixels()
     expected = 0.0
     values = torch.stack(
         [
@@ -147,6 +147,18 @@ def test_gain_and_offset_of_a_view_do_not_matter() -> None:
     changed = [even[0], (even[1] // 2 + 40).astype(np.uint8), *even[2:]]
     a, b = (patches_of(pictures) for pictures in (even, changed))
     assert a.energy(some_pixels()) == pytest.approx(b.energy(some_pixels()), rel=1e-4)
+
+
+def test_a_slope_of_light_does_not_matter_but_to_plain_ncc() -> None:
+    """Four times the same picture on the same lattice; a ramp lies over all of the second."""
+    dim = picture(0) // 4
+    lit = (dim + np.arange(len(dim))[:, None, None]).astype(np.uint8)
+    term = patches_of([dim, lit, dim, dim])
+    term = replace(term, taps=0 * term.taps, levels=0 * term.levels + 0.7)
+    lattice = torch.cartesian_prod(*2 * [torch.arange(SIDE).double()])
+    pixels = (40.3 + 3 * lattice).expand(VIEWS, -1, -1)
+    plain = replace(term, freed_of=MEAN).energy(pixels)
+    assert plain > 1.0 and term.energy(pixels) < 0.01 * plain
 
 
 def test_what_a_view_does_not_see_contributes_nothing() -> None:

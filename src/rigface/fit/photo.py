@@ -5,7 +5,7 @@
 3 pose                rotation and place
 4 pose, expression, identity, focal length; contours against the background
 5 skin                looks the same in all photos: photometric consistency, coarse to fine
-6 who                 of three photos or more, one that shows somebody else is left out
+6 who                 of three photos or more, one that contradicts the others is left out
 7 rest shapes         what bones cannot carve, in the last stage of skin
 8 size                from the irises and the population, or from known cameras
 """
@@ -36,6 +36,8 @@ __all__ = [
     "identity_model",
     "largest_face",
 ]
+
+UNLIKE_THE_OTHERS = "it seems to show somebody else, or its landmarks are wrong"
 
 
 def fit_photos(
@@ -89,7 +91,7 @@ def _by_recipe(
         other = stranger(fit, x)
         if other is None:
             return photo_outcome(fit, fit.compare_skin(fit.freed(x), watch, fine))
-        chosen = chosen.without(other, "it seems to show somebody else")
+        chosen = chosen.without(other, UNLIKE_THE_OTHERS)
 
 
 def largest_face(photo: Photo) -> FaceObservation | None:

@@ -34,14 +34,22 @@ class PhotoSettings:
     schedule: tuple[tuple[int, float, int], ...] = ((256, 1e4, 2), (512, 3e4, 1))
     """Texels on a side, weight and renewals of the photometric stages."""
     full_photos: int = 5
-    """Photos whose skin has the weights of `schedule`. Other numbers n have theirs by the photos
-    that each one is compared with, (n - 1) / (full_photos - 1), and fewer by n / full_photos, too:
-    one pair says little."""
+    """Photos whose skin has the weights of `schedule`; others: `skin_weight`."""
     rests: int = 160
     """Rest shapes, free in the last photometric stage."""
     rounds: int = 3
     steps: int = 4
     """Levenberg-Marquardt steps of each round; a round renews the outline."""
+
+    def skin_weight(self, photos: int) -> float:
+        """Factor on the weights of `schedule`, for so many photos.
+
+        Every place is compared with n - 1 others, whose errors go together more the more there
+        are; few photos have less weight than they have pairs, as one pair says little.
+        """
+        compared = (photos - 1) / (self.full_photos - 1)
+        few = photos < self.full_photos
+        return self.photometric * (compared * photos / self.full_photos if few else compared**0.5)
 
 
 @dataclass(frozen=True)

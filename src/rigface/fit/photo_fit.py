@@ -125,9 +125,7 @@ class PhotoFit:
         """What the photos show of the same places of the skin; None if they cannot be compared."""
         if not self._compares_skin:
             return None
-        count, full = len(self.photos), self.settings.full_photos
-        share = (count - 1) / (full - 1) * min(1.0, count / full)
-        settings = PhotometricSettings(weight=weight * self.settings.photometric * share)
+        settings = PhotometricSettings(weight=weight * self.settings.skin_weight(len(self.photos)))
         texels = skin_texels(self.template, size)
         return photometric_term(self.views, x, texels, self._pyramids, settings)
 

@@ -35,17 +35,18 @@ def judge_photos(
 ) -> Verdict:
     """The quality gate, and what a user should know although the fit passed.
 
-    `expressions` are the weights in each photo; None where all share one.
+    It is passed if more than half of the photos pass; the others are named. `expressions` are the
+    weights in each photo; None where all share one.
     """
-    reason: str | None = None
-    warnings: list[str] = []
-    for view in views:
-        wrong = _reason(view)
-        reason = wrong or reason
-        warnings += _warnings(view, size, passed=wrong is None)
+    wrong = [_reason(view) for view in views]
+    failed = [reason for reason in wrong if reason is not None]
+    outvoted = 2 * len(failed) < len(views)
+    warnings = [f"{reason}; the other photos outweigh it" for reason in failed] if outvoted else []
+    for view, reason in zip(views, wrong, strict=True):
+        warnings += _warnings(view, size, passed=reason is None)
     if expressions is not None and unlike_expressions(expressions):
         warnings.append(UNLIKE)
-    return Verdict(reason, tuple(warnings))
+    return Verdict(None if outvoted else failed[-1], tuple(warnings))
 
 
 def _reason(view: PhotoView) -> str | None:

@@ -6,7 +6,7 @@ from torch import Tensor
 
 from rigface.fit.photo_fit import PhotoFit
 from rigface.fit.strangers import (
-    SkinDifference,
+    SkinLikeness,
     doubts,
     identity_evidence,
     limit,
@@ -19,7 +19,7 @@ def stranger(fit: PhotoFit, x: Float[Tensor, " params"]) -> int | None:
     """The photo that most likely shows somebody else, if one does; three are needed to tell."""
     if len(fit.photos) < 3:
         return None
-    doubt = doubts(same_person(fit, x), _skin_difference(fit, x))
+    doubt = doubts(same_person(fit, x), _skin_likeness(fit, x))
     worst = int(doubt.argmax())
     return worst if doubt[worst] > limit(len(doubt)) else None
 
@@ -38,10 +38,10 @@ def same_person(fit: PhotoFit, x: Float[Tensor, " params"]) -> Float[Tensor, " p
     return log_odds(said, torch.from_numpy(prior)[person], x[person])
 
 
-def _skin_difference(fit: PhotoFit, x: Float[Tensor, " params"]) -> SkinDifference | None:
+def _skin_likeness(fit: PhotoFit, x: Float[Tensor, " params"]) -> SkinLikeness | None:
     # The finest texels: light that changes from photo to photo changes them least.
     size, weight, _ = fit.settings.schedule[-1]
     term = fit.skin_term(x, size, weight)
     if term is None:
         return None
-    return SkinDifference.of(term, fit.views.pixels_together(x, term.corners, term.bary))
+    return SkinLikeness.of(term, fit.views.pixels_together(x, term.corners, term.bary))

@@ -21,7 +21,7 @@ from rigface.render.rasterise import rasterise
 from rigface.render.uv_layout import uv_layout
 from rigface.render.visibility import visible_points
 from rigface.rig.template import Template
-from rigface.terms.photometric import CENTRE, PhotometricPatches
+from rigface.terms.photometric import CENTRE, MEAN, PLANE, PhotometricPatches
 from rigface.terms.robust import Kernel, LeastSquares
 
 HIDDEN = ("inner", "scalp", "ears", "neck")
@@ -60,7 +60,8 @@ class PhotometricSettings:
     """Along each side of a texel: places whose mean is its brightness."""
     kernel: Kernel = field(default_factory=LeastSquares)
     paper: bool = False
-    """Eq. 14-15 as printed: every pair, 1 / X over all texels, plain visibility, no floor."""
+    """Eq. 14-15 as printed: plain NCC, every pair, 1 / X over all texels, plain visibility, no
+    floor."""
 
 
 @dataclass(frozen=True)
@@ -152,6 +153,7 @@ def photometric_term(
         pairs,
         share.new_full((len(photos),), floor),
         settings.kernel,
+        MEAN if settings.paper else PLANE,
     )
 
 

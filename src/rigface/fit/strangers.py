@@ -9,8 +9,8 @@ With Gaussian beliefs N(m, P^-1) about z the probability of the photo is a Gauss
 beliefs compete: what all other photos say together with the prior (the same person), and the prior
 alone (anybody). Their log odds tell how well a photo fits the others.
 
-**Skin.** On a head that is not theirs the photos of one person do not agree about its skin, and a
-stranger's agrees least (1 - NCC of photometric consistency).
+**Skin.** Freckles, pores and brows of two people do not lie alike: a stranger's photo is less like
+the others (NCC of photometric consistency) than they are like each other.
 
 Both are added up, each against what the other photos have of it.
 """
@@ -26,12 +26,14 @@ from torch import Tensor
 from rigface.solve.problem import Quadratic
 from rigface.terms.photometric import PhotometricPatches
 
-SHAPE = 8.0
+SHAPE = 16.0
 """Log odds that a photo lacks against the others' median, for one unit of doubt."""
 SKIN = 0.2
-"""Logarithm of a photo's skin difference over the others' median, for one unit of doubt; twice the
-others' median deviation from it comes on top, in squares."""
-STRANGER = 1.8
+"""Logarithm of the others' median likeness over a photo's, for one unit of doubt; the others'
+median deviation from it comes on top, in squares."""
+UNLIKE = 0.02
+"""Likeness below which there is none."""
+STRANGER = 1.7
 """Doubt above which one of five photos is left out (docs/views.md: honest and spoiled sets)."""
 
 
@@ -82,8 +84,8 @@ def log_odds(
 
 
 @dataclass(frozen=True)
-class SkinDifference:
-    """1 - NCC of the skin between every two photos, over what both see."""
+class SkinLikeness:
+    """NCC of the skin between every two photos, over what both see."""
 
     total: Float[Tensor, "photos photos"]
     """Sum over patches, each by its joint visibility; symmetric with a zero diagonal."""
@@ -91,29 +93,29 @@ class SkinDifference:
     """Sum of the joint visibility."""
 
     @staticmethod
-    def of(term: PhotometricPatches, pixels: Float[Tensor, "photos texels 2"]) -> "SkinDifference":
+    def of(term: PhotometricPatches, pixels: Float[Tensor, "photos texels 2"]) -> "SkinLikeness":
         """With the texels at these pixels."""
         both = term.share.T[:, :, None] * term.share.T[:, None, :] * (term.pairs > 0)
-        return SkinDifference((both * (1 - term.similarity(pixels))).sum(dim=0), both.sum(dim=0))
+        return SkinLikeness((both * term.similarity(pixels)).sum(dim=0), both.sum(dim=0))
 
     def of_photos(self) -> Float[Tensor, " photos"]:
         """Mean of each photo's pairs; NaN for one that shares nothing."""
         return self.total.sum(dim=1) / self.share.sum(dim=1)
 
 
-def doubts(odds: Float[Tensor, " photos"], skin: SkinDifference | None) -> Float[Tensor, " photos"]:
+def doubts(odds: Float[Tensor, " photos"], skin: SkinLikeness | None) -> Float[Tensor, " photos"]:
     """How much speaks for somebody else in each photo; above `limit` too much.
 
     Photos are compared with each other, so whatever makes all of them fit badly does not count.
     """
     doubt = (_median(_others(odds)) - odds) / SHAPE
     if skin is not None:
-        unlike = skin.of_photos().log()
-        others = _others(unlike)
+        like = skin.of_photos().clamp_min(UNLIKE).log()
+        others = _others(like)
         middle = _median(others)
         # Light that changes from photo to photo makes honest photos differ unevenly.
-        spread = 2 * _median((others - middle[:, None]).abs())
-        doubt = doubt + ((unlike - middle) / spread.hypot(unlike.new_tensor(SKIN))).nan_to_num(0.0)
+        spread = _median((others - middle[:, None]).abs())
+        doubt = doubt + ((middle - like) / spread.hypot(like.new_tensor(SKIN))).nan_to_num(0.0)
     return doubt
 
 

@@ -4,6 +4,9 @@ Texels of a UV layout are points of the skin. Each view gives every texel the br
 pixel; a patch is 3 x 3 texels. With a the nine values less their mean, divided by their length,
 
     1 - NCC(i, j) = |a_i - a_j|^2 / 2
+
+By default they are freed of their mean and of their slope (the plane through them) first: light
+that comes from elsewhere adds a slope, so what is left of the skin stays the same in any light.
     E = sum over pairs i < j of c_ij sum over patches of s_i s_j rho(|a_i - a_j|^2) / 2
 
 where s is how well a view sees a patch. With L the Laplacian of a patch's pairs (weights
@@ -15,6 +18,7 @@ E = c/2 sum s sum s |a - mean|^2.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -27,6 +31,10 @@ from rigface.terms.term import PixelModel
 
 CENTRE = 4
 """Of the nine texels of a patch."""
+_STEPS = torch.tensor([-1.0, 0.0, 1.0], dtype=torch.float64) / 6**0.5
+MEAN = torch.full((9, 1), 1 / 3, dtype=torch.float64)
+PLANE = torch.cat([MEAN, _STEPS.repeat_interleave(3)[:, None], _STEPS.repeat(3)[:, None]], dim=1)
+"""What the nine values of a patch are freed of, as orthonormal columns."""
 _TINY = 1e-9
 """Length of a patch below which it has no direction."""
 
@@ -52,9 +60,11 @@ class PhotometricPatches:
     pairs: Float[Tensor, "views views"]
     """c_ij, symmetric with a zero diagonal: weight and normalisation of each pair of views."""
     floor: Float[Tensor, " views"]
-    """Contrast (length of nine values less their mean) below which a patch fades; 0: exact NCC."""
+    """Contrast (length of a patch's values once freed) below which it fades; 0: exact NCC."""
     kernel: Kernel = field(default_factory=LeastSquares)
     """Of |a_i - a_j|^2 = 2 (1 - NCC), in [0, 4]."""
+    freed_of: Float[Tensor, "9 columns"] = field(default_factory=lambda: PLANE)
+    """`PLANE`, or `MEAN` alone (Eq. 14)."""
 
     def energy(self, pixels: Float[Tensor, "views texels 2"]) -> float:
         """E with the texels at these pixels."""
@@ -76,9 +86,9 @@ class PhotometricPatches:
         energy = 0.25 * float((weights * torch.from_numpy(self.kernel.rho(square))).sum())
         weights = weights * torch.from_numpy(self.kernel.weight(square))
         laplacian = torch.diag_embed(weights.sum(dim=-1)) - weights
-        pull = _tangent((laplacian @ unit)[..., None], unit, length)[..., 0]
+        pull = self._tangent((laplacian @ unit)[..., None], unit, length)[..., 0]
         slope = slopes[:, self.patches].transpose(0, 1)  # patches views 9 2
-        moves = _tangent(slope, unit, length)
+        moves = self._tangent(slope, unit, length)
         gradient = torch.zeros_like(values)
         for view in range(len(values)):
             gradient[view].index_add_(0, self.patches.flatten(), pull[:, view].flatten())
@@ -108,12 +118,22 @@ class PhotometricPatches:
         return torch.stack([value for value, _ in parts]), torch.stack([way for _, way in parts])
 
     def _unit(self, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Patches (patches, views, 9) less their mean at unit length, and the lengths."""
-        nine = values[:, self.patches].transpose(0, 1)
-        centred = nine - nine.mean(dim=-1, keepdim=True)
+        """Patches (patches, views, 9), freed and at unit length, and the lengths."""
+        nine = values[:, self.patches].transpose(0, 1) @ self._free.to(values)
         floor = self.floor.to(values)[:, None].clamp_min(_TINY)
-        length = (centred.square().sum(dim=-1, keepdim=True) + floor**2).sqrt()
-        return centred / length, length
+        length = (nine.square().sum(dim=-1, keepdim=True) + floor**2).sqrt()
+        return nine / length, length
+
+    @cached_property
+    def _free(self) -> Float[Tensor, "9 9"]:
+        """The projection that frees nine values."""
+        return torch.eye(9, dtype=torch.float64) - self.freed_of @ self.freed_of.T
+
+    def _tangent(self, vectors: Tensor, unit: Tensor, length: Tensor) -> Tensor:
+        """d a / d values times the columns of `vectors` (patches, views, 9, n); symmetric."""
+        free = self._free.to(vectors) @ vectors
+        along = (unit[..., None] * free).sum(dim=-2, keepdim=True)
+        return (free - unit[..., None] * along) / length[..., None]
 
     def _weights(self) -> Float[Tensor, "patches views views"]:
         """c_ij s_i s_j."""
@@ -134,10 +154,3 @@ def _squares(unit: Tensor) -> Float[Tensor, "patches views views"]:
     products = unit @ unit.transpose(-1, -2)
     own = products.diagonal(dim1=-2, dim2=-1)
     return (own[..., :, None] + own[..., None, :] - 2 * products).clamp_min(0)
-
-
-def _tangent(vectors: Tensor, unit: Tensor, length: Tensor) -> Tensor:
-    """d a / d values times the columns of `vectors` (patches, views, 9, n); it is symmetric."""
-    centred = vectors - vectors.mean(dim=-2, keepdim=True)
-    along = (unit[..., None] * centred).sum(dim=-2, keepdim=True)
-    return (centred - unit[..., None] * along) / length[..., None]
