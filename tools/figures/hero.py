@@ -6,6 +6,7 @@ eyes' and mouth's inside, in a pose and a unit of its own.
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFont
 
 from rigface.evidence.scan import Scan
@@ -99,24 +100,31 @@ def scan_panel(result: ScanResult) -> np.ndarray:
 
 def error_panel(result: ScanResult) -> np.ndarray:
     """The scan in the colours of the report, with their scale."""
-    vertices, error = _scan_in_model(result), result.vertex_error_mm
+    vertices = _scan_in_model(result)
     assert result.scan_faces is not None
+    look = Look(vertices=heat(result.vertex_error_mm, LIMIT_MM))
+    return with_scale(over(render(vertices, result.scan_faces, look, FACE, PANEL), PAGE), LIMIT_MM)
+
+
+def heat(error: Float[np.ndarray, " verts"], limit: float) -> Float[np.ndarray, "verts 3"]:
+    """The report's colours from 0 to `limit`, linear; grey where nothing was measured (NaN)."""
     anchors = np.array([linear_from_hex(color) for color in ANCHORS])
-    place = np.clip(np.nan_to_num(error) / LIMIT_MM, 0, 1) * (len(anchors) - 1)
+    place = np.clip(np.nan_to_num(error) / limit, 0, 1) * (len(anchors) - 1)
     low = np.minimum(place.astype(int), len(anchors) - 2)
     share = (place - low)[:, None]
-    colors = np.where(np.isnan(error)[:, None], GREY,
-                      (1 - share) * anchors[low] + share * anchors[low + 1])  # fmt: skip
-    image = over(
-        render(vertices, result.scan_faces, Look(vertices=colors), FACE, PANEL), PAGE
-    ).copy()
+    between = (1 - share) * anchors[low] + share * anchors[low + 1]
+    return np.where(np.isnan(error)[:, None], GREY, between)
+
+
+def with_scale(image: np.ndarray, limit: float) -> np.ndarray:
+    """A panel with the report's colours and their two ends below."""
     picture = Image.fromarray(image)
-    pen, width = ImageDraw.Draw(picture), 130
-    left, top = (PANEL[0] - width) // 2, PANEL[1] - 26
-    for x in range(width):
-        at = x / (width - 1) * (len(ANCHORS) - 1)
+    pen, bar = ImageDraw.Draw(picture), 130
+    left, top = (picture.width - bar) // 2, picture.height - 26
+    for x in range(bar):
+        at = x / (bar - 1) * (len(ANCHORS) - 1)
         pen.line([(left + x, top), (left + x, top + 8)], fill=ANCHORS[round(at)])
-    for text, x in (("0", left - 14), (f"{LIMIT_MM:g}", left + width + 6)):
+    for text, x in (("0", left - 14), (f"{limit:g}", left + bar + 6)):
         pen.text((x, top - 4), text, fill="#4a5565", font=ImageFont.load_default(13))
     return np.asarray(picture)
 

@@ -16,12 +16,11 @@ from rigface.evidence.photo import Photo
 from rigface.export.asset import RigAsset
 from rigface.fit.photo import fit_photos
 from rigface.fit.rig_asset import rig_asset
-from rigface.fit.texture import dress
+from rigface.fit.texture import dress, wear
 from rigface.io.color import linear_from_srgb
 from rigface.render.albedo import Texture
 from rigface.render.lighting import Lighting
 from rigface.render.shade import render
-from rigface.report.photo_outputs import wear
 from rigface.report.photo_pictures import overlay
 
 SIDE = 480
