@@ -1,6 +1,7 @@
 """The examples run, stay short, and do what they say."""
 
 import runpy
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,8 @@ from synthetic_fits import fitted
 
 import rigface
 from rigface.geometry.mesh import boundary_edges, face_areas
+from rigface.io.obj import read_obj
+from rigface.models import jnr_asset
 
 EXAMPLES = sorted((Path(__file__).parents[1] / "examples").glob("*.py"))
 
@@ -47,6 +50,19 @@ def test_pose_example_moves_the_head(short_fit, tmp_path, capsys):
     assert min(moved["jaw_bone"], moved["smile"], moved["wink"]) > 3
     names = {path.name for path in (tmp_path / "out").iterdir()}
     assert names == {"head.glb", "head.html", *(f"{name}.obj" for name in moved)}
+
+
+def test_retarget_example_carries_a_smile_over(short_fit, monkeypatch, tmp_path, capsys):
+    quick = partial(jnr_asset.load_jnr, kind="jnr")  # its expressions are the same
+    monkeypatch.setattr(jnr_asset, "load_jnr", lambda template, _, **free: quick(template, **free))
+    scans = [Path(f"{name}.ply") for name in ("person", "other")]
+    runpy.run_path(str(EXAMPLES[6]))["main"](*scans, tmp_path)
+    first, *_ = capsys.readouterr().out.splitlines()
+    own, moved = (float(word) for word in first.split() if word[0].isdigit())
+    assert own > 5 and abs(moved / own - 1) < 0.25
+    rest = rigface.posed_vertices(rigface.rig_asset(fitted()))
+    posed = read_obj(tmp_path / "rig.obj").vertices
+    assert np.linalg.norm(posed - rest, axis=1).max() > 5e-3
 
 
 def test_model_example_follows_the_pull():
