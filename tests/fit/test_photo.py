@@ -199,6 +199,13 @@ def test_a_bad_photo_is_outvoted_by_more_good_ones_and_named() -> None:
         assert "20.0 %" in str(judge_photos(views, None, result.size).reason)
 
 
+def test_skin_weighs_more_the_more_photos_there_are() -> None:
+    weights = [PhotoSettings().skin_weight(count) for count in (2, 3, 4, 5, 6, 8, 16, 40)]
+    assert weights == sorted(weights) and weights[3] == 1.0
+    assert weights[0] == pytest.approx(0.1) and weights[-2] == pytest.approx(3.75**0.5)
+    assert PhotoSettings(photometric=0.5).skin_weight(5) == 0.5
+
+
 @pytest.mark.parametrize("yaw", [-0.7, 0.0, 0.4])
 def test_the_first_camera_is_near(yaw: float) -> None:
     truth, view = person(3), camera(yaw)
