@@ -34,14 +34,19 @@ SMILE = {"mouthSmileLeft": 0.8, "mouthSmileRight": 0.8, "jawOpen": 0.28, "browIn
          "cheekSquintLeft": 0.5, "cheekSquintRight": 0.5, "eyeBlinkLeft": 1.0}  # fmt: skip
 
 
+def drawn_head(template: Template, draw_from: np.random.Generator) -> Float[np.ndarray, "verts 3"]:
+    """All parts of a head from the shape space of the template."""
+    modes = np.asarray(template.shape_modes, dtype=np.float64)
+    amounts = SPREAD * draw_from.standard_normal(len(modes))
+    return template.mesh.vertices + template.shape_mean + np.tensordot(amounts, modes, axes=1)
+
+
 def synthetic_scan(template: Template, scan_from_model: Similarity) -> Scan:
     """Outer skin at 17k vertices and eyeballs of a drawn head, with noise along the normals."""
     from rigface.fit.outcome import refined
 
     draw_from = np.random.default_rng(SEED)
-    modes = np.asarray(template.shape_modes, dtype=np.float64)
-    amounts = SPREAD * draw_from.standard_normal(len(modes))
-    head = template.mesh.vertices + template.shape_mean + np.tensordot(amounts, modes, axes=1)
+    head = drawn_head(template, draw_from)
     fine, outer = refined(template, head, 1), outer_surface(template, 1)
     part, _ = submesh(Mesh(fine, outer.faces), np.ones(len(outer.faces), dtype=bool))
     normal = vertex_normals(part.vertices, part.faces)

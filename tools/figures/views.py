@@ -11,6 +11,7 @@ from jaxtyping import Float
 from PIL import Image, ImageDraw, ImageFont
 
 from rigface.bench.photo_fits import predicted
+from rigface.bench.views_heads import eyes
 from rigface.cameras import Camera
 from rigface.cameras.camera import orbiting
 from rigface.evidence.photo import Photo
@@ -29,7 +30,7 @@ from rigface.render.skin_detail import Detailed, SkinDetail
 from rigface.rig.template import Template
 from rigface.rig.template_io import load_template
 
-from .hero import PAGE, heat, with_scale
+from .hero import PAGE, drawn_head, heat, with_scale
 from .photo import LIGHT, Materials
 from .render import Look, View, over
 from .render import render as trace
@@ -54,21 +55,15 @@ class Sitter:
     @staticmethod
     def drawn(template: Template) -> "Sitter":
         """Same numbers, same head."""
-        modes = np.asarray(template.shape_modes, dtype=np.float64)
-        amounts = np.random.default_rng(SEED).standard_normal(len(modes))
-        moved = template.shape_mean + np.tensordot(amounts, modes, axes=1)
-        return Sitter(template, template.mesh.vertices + moved)
+        return Sitter(template, drawn_head(template, np.random.default_rng(SEED)))
 
     def photo(self, number: int) -> Photo:
         """From its own side, in its own light."""
         rng = np.random.default_rng([SEED, number])
-        vertices, faces = (
-            torch.from_numpy(self.vertices),
-            torch.from_numpy(self.template.mesh.faces),
-        )
-        balls = [self._ball(side) for side in "LR"]
+        vertices = torch.from_numpy(self.vertices)
+        faces = torch.from_numpy(self.template.mesh.faces)
         paint = HeadPaint.of_template(self.template, mottle=0.0)
-        albedo = Detailed(paint, SkinDetail(), vertices, faces, torch.tensor(balls))
+        albedo = Detailed(paint, SkinDetail(), vertices, faces, torch.tensor(eyes(self.vertices)))
         yaw, pitch = np.radians([YAWS[number], PITCHES[number]])
         distance = rng.uniform(0.6, 1.2)
         focal = SIZE[0] * distance / 0.36
@@ -78,12 +73,6 @@ class Sitter:
         back = torch.from_numpy(out_of_focus(SIZE, rng))
         clean = render(vertices, faces, camera, albedo, light, back)
         return Photo(with_sensor_noise(clean, rng), source=Path(f"photo_{number + 1}.jpg"))
-
-    def _ball(self, side: str) -> list[float]:
-        ball = self.vertices[self.template.parts[f"eyeball.{side}"].vertices]
-        centre = (ball.min(axis=0) + ball.max(axis=0)) / 2
-        radius = float(np.median(np.linalg.norm(ball - centre, axis=1)))
-        return [*centre.tolist(), 1.02 * radius]
 
 
 def draw(folder: Path) -> None:

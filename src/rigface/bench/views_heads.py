@@ -1,12 +1,12 @@
 """The heads of the views bench: those of the photo bench, with skin that has something to see."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import torch
+from jaxtyping import Float
 
 from rigface.bench.photo_data import PhotoHead, photo_head
 from rigface.bench.photo_fits import predicted
@@ -72,17 +72,17 @@ def with_detail(head: PhotoHead, plain: PaintedHead) -> PaintedHead:
     """Painted skin with pores, freckles and moles; a scan's own texture stays as it is."""
     if head.name in TEXTURED:
         return plain
-    balls = torch.tensor(_eyes(head))
+    balls = torch.tensor(eyes(head.template))
     detailed = Detailed(plain.albedo, SkinDetail(), plain.vertices, plain.faces, balls)
     return replace(plain, albedo=detailed)
 
 
-def _eyes(head: PhotoHead) -> Sequence[Sequence[float]]:
-    """Centre and radius of each eyeball of the template that is registered to the head."""
+def eyes(vertices: Float[np.ndarray, "verts 3"]) -> list[list[float]]:
+    """Centre and radius of both eyes, a little too large, of a head in the template's topology."""
     template = load_template()
     out = []
     for side in "LR":
-        ball = head.template[template.parts[f"eyeball.{side}"].vertices]
+        ball = vertices[template.parts[f"eyeball.{side}"].vertices]
         centre = (ball.min(axis=0) + ball.max(axis=0)) / 2
         radius = np.median(np.linalg.norm(ball - centre, axis=1))
         out.append([*centre.tolist(), _ROUND * float(radius)])
